@@ -1,0 +1,369 @@
+//! The command line as types. Parsing touches no file and no device.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Build, search and ask retrieval indexes over Wikipedia or your own documents.
+///
+/// A knowledge base is a folder made by `build` from a dump, a table or a folder of files: passages,
+/// their vectors and an index. `search` finds passages, `answer` generates an answer from them and
+/// names its sources. Try `ragdex demo` first: it needs no network and no model of your own.
+///
+/// Exit codes: 0 done, 1 failed and may be tried again, 2 wrong usage, 3 the input or the
+/// configuration is bad, 130 stopped by Ctrl-C (the same command goes on where it stopped).
+#[derive(Debug, Parser)]
+#[command(
+    name = "ragdex",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = false
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Global {
+    /// Threads to work with [default: all cores]. Results do not depend on it.
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<std::num::NonZeroUsize>,
+    /// Where models run: `cpu`, or `auto` for the best there is.
+    #[arg(long, global = true, value_name = "DEVICE", default_value = "auto")]
+    pub device: ragdex::Device,
+    /// Print results as JSON, one object a line, and nothing else on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// How progress is shown on standard error.
+    #[arg(long, global = true, value_enum, default_value_t = Progress::Auto)]
+    pub progress: Progress,
+    /// Say nothing but errors on standard error.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more; passages are printed whole.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Progress {
+    /// Bars on a terminal, lines elsewhere.
+    Auto,
+    /// A line every few seconds.
+    Plain,
+    /// Nothing.
+    None,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Build(Box<Build>),
+    Search(Search),
+    Answer(Box<Answer>),
+    Info(Kb),
+    Verify(Kb),
+    #[command(subcommand)]
+    Models(Models),
+    Demo(Demo),
+    Completions(Completions),
+}
+
+/// Read, split, embed, index: make a knowledge base.
+///
+/// After a crash or Ctrl-C the same command goes on where it stopped.
+///
+/// Examples:
+///   ragdex build notes-kb ~/notes
+///   ragdex build enwiki enwiki-latest-pages-articles.xml.bz2 --splitter dpr \
+///       --context-encoder facebook/dpr-ctx_encoder-multiset-base \
+///       --question-encoder facebook/dpr-question_encoder-multiset-base
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Build {
+    /// The folder to make.
+    pub kb: PathBuf,
+    /// Files, folders of `.txt` and `.md` files, or `-` for standard input.
+    #[arg(required = true)]
+    pub sources: Vec<PathBuf>,
+    #[command(flatten)]
+    pub reading: Reading,
+    #[command(flatten)]
+    pub splitting: Splitting,
+    #[command(flatten)]
+    pub(crate) models: ModelOptions,
+    /// How vectors are stored.
+    #[arg(long, value_enum, default_value_t = VectorFormat::F32)]
+    pub vectors: VectorFormat,
+    /// Throw away what an interrupted build with other options left behind.
+    #[arg(long)]
+    pub restart: bool,
+}
+
+/// How sources are read.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Reading")]
+pub(crate) struct Reading {
+    /// What the source is: `auto` looks at it and says what it took it for; `mediawiki`, `jsonl`, `csv`
+    /// (tabs too), `text` (plain, Markdown, HTML), `psgs-tsv`, `wikiextractor`, `kilt`, `cirrus`,
+    /// `enterprise`.
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub format: ragdex::Format,
+    /// Column or field that holds the title.
+    #[arg(long, value_name = "NAME")]
+    pub title_column: Option<String>,
+    /// Column or field that holds the text.
+    #[arg(long, value_name = "NAME")]
+    pub text_column: Option<String>,
+    /// Column or field that names a document for ever; without one the title is the key.
+    #[arg(long, value_name = "NAME")]
+    pub key_column: Option<String>,
+    /// Column or field that holds the address.
+    #[arg(long, value_name = "NAME")]
+    pub url_column: Option<String>,
+    /// Read at most this many documents.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Stop at the first bad record instead of counting and skipping it.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// How documents are cut into passages.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Splitting")]
+pub(crate) struct Splitting {
+    /// The rule: `plain` cuts runs of words, keeps the title apart and short documents whole;
+    /// `section` also begins anew at each heading; `dpr` is that of the Wikipedia passages of DPR, the
+    /// title leads and the last passage wraps round; `hf`, `kilt`.
+    #[arg(long, value_name = "RULE", default_value = "plain")]
+    pub splitter: ragdex::SplitRule,
+    /// Words in a passage.
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub words: std::num::NonZeroUsize,
+    /// Words that a passage repeats of the one before it.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub overlap: usize,
+    /// What becomes of a short last passage: `keep`, `merge`, `wrap` or `drop` [default: the rule's].
+    #[arg(long, value_name = "WHAT")]
+    pub tail: Option<ragdex::Tail>,
+}
+
+/// Which models work.
+#[derive(Debug, Clone, Args)]
+#[command(
+    next_help_heading = "Models (hub id such as `facebook/dpr-ctx_encoder-single-nq-base`, or a folder)"
+)]
+pub(crate) struct ModelOptions {
+    /// A named set of models [default: mini, the bundled one].
+    #[arg(long, value_enum)]
+    pub preset: Option<Preset>,
+    /// The encoder of passages; also of questions when none is named.
+    #[arg(long, value_name = "ID_OR_DIR")]
+    pub context_encoder: Option<String>,
+    /// The encoder of questions.
+    #[arg(long, value_name = "ID_OR_DIR")]
+    pub question_encoder: Option<String>,
+    /// The model that writes answers: BART, or a whole RAG checkpoint.
+    #[arg(long, value_name = "ID_OR_DIR")]
+    pub generator: Option<String>,
+}
+
+/// Named sets of models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Preset {
+    /// The bundled models: small, Apache-2.0.
+    Mini,
+    /// DPR trained on Natural Questions (CC BY-NC 4.0).
+    DprSingleNq,
+    /// DPR trained on several question sets (CC BY-NC 4.0).
+    DprMultiset,
+    /// RAG-Token trained on Natural Questions, with its question encoder.
+    RagTokenNq,
+    /// RAG-Sequence trained on Natural Questions, with its question encoder.
+    RagSequenceNq,
+}
+
+/// Number formats of stored vectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VectorFormat {
+    /// 4 bytes a number.
+    F32,
+    /// 2 bytes a number; exact search is then exact over the rounded vectors.
+    F16,
+}
+
+/// Find the passages nearest to a question.
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// The knowledge base.
+    pub kb: PathBuf,
+    /// Questions; without any, one a line from standard input.
+    pub queries: Vec<String>,
+    /// How many passages to show for each.
+    #[arg(short, default_value = "10", value_name = "K")]
+    pub k: std::num::NonZeroUsize,
+    /// Search an older snapshot.
+    #[arg(long, value_name = "N")]
+    pub snapshot: Option<u64>,
+    /// The encoder of questions, in place of the recorded one.
+    #[arg(long, value_name = "ID_OR_DIR")]
+    pub question_encoder: Option<String>,
+}
+
+/// Answer questions from the passages found, with the sources.
+///
+/// `prior` is how likely the retriever finds a passage, `posterior` how much the answer rests on it.
+#[derive(Debug, Args)]
+pub(crate) struct Answer {
+    /// The knowledge base.
+    pub kb: PathBuf,
+    /// Questions; without any, one a line from standard input.
+    pub questions: Vec<String>,
+    /// How passages are combined [default: the checkpoint's own, else rag-token].
+    #[arg(long, value_enum)]
+    pub(crate) model: Option<RagKind>,
+    /// How many passages the model reads [default: the checkpoint's own, else 5].
+    #[arg(long, value_name = "N")]
+    pub n_docs: Option<std::num::NonZeroUsize>,
+    /// Answer from an older snapshot.
+    #[arg(long, value_name = "N")]
+    pub snapshot: Option<u64>,
+    /// The model that writes answers, in place of the recorded one.
+    #[arg(long, value_name = "ID_OR_DIR")]
+    pub generator: Option<String>,
+    /// The encoder of questions, in place of the recorded one.
+    #[arg(long, value_name = "ID_OR_DIR")]
+    pub question_encoder: Option<String>,
+    /// Only words that continue a run of words of a passage, in its own spelling [default: true for the
+    /// bundled model, false for others].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub grounded: Option<bool>,
+    #[command(flatten)]
+    pub generation: Generation,
+}
+
+/// How passages are combined into one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RagKind {
+    /// Every token may rest on another passage.
+    RagToken,
+    /// The whole answer rests on one passage, summed over all.
+    RagSequence,
+}
+
+/// Settings of generation, by the names of the reference; the checkpoint's own hold otherwise. Values
+/// are read by the library, which knows what each may be.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Generation (defaults: the checkpoint's own; `none` unsets one)")]
+pub(crate) struct Generation {
+    /// Beams; 1 is greedy search.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub num_beams: Option<String>,
+    /// Answers to return for each question, at most `--num-beams`.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub num_return_sequences: Option<String>,
+    /// Longest answer in tokens, the start token included.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub max_length: Option<String>,
+    /// The same without the start token; RAG-Sequence only, as in the reference.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub max_new_tokens: Option<String>,
+    /// Shortest answer in tokens, the start token included.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub min_length: Option<String>,
+    /// Above 0 favours long answers, below 0 short ones.
+    #[arg(long, value_name = "X", allow_hyphen_values = true)]
+    pub length_penalty: Option<String>,
+    /// `true`: stop when enough beams are finished; `false`: when open ones are worse; `never`: when none can become better.
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    pub early_stopping: Option<String>,
+    /// Let no run of this many tokens occur twice; 0 lets all.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub no_repeat_ngram_size: Option<String>,
+    /// Above 1 makes tokens that occurred less likely.
+    #[arg(long, value_name = "X", allow_hyphen_values = true)]
+    pub repetition_penalty: Option<String>,
+    /// Token sequences that must not occur, such as `[[0,0]]`.
+    #[arg(long, value_name = "IDS", allow_hyphen_values = true)]
+    pub bad_words_ids: Option<String>,
+    /// The token that must come first.
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
+    pub forced_bos_token_id: Option<String>,
+    /// The token that must come last at full length.
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
+    pub forced_eos_token_id: Option<String>,
+    /// The token that decoding starts with.
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
+    pub decoder_start_token_id: Option<String>,
+}
+
+impl Generation {
+    /// The settings given, by name.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("num_beams", &self.num_beams),
+            ("num_return_sequences", &self.num_return_sequences),
+            ("max_length", &self.max_length),
+            ("max_new_tokens", &self.max_new_tokens),
+            ("min_length", &self.min_length),
+            ("length_penalty", &self.length_penalty),
+            ("early_stopping", &self.early_stopping),
+            ("no_repeat_ngram_size", &self.no_repeat_ngram_size),
+            ("repetition_penalty", &self.repetition_penalty),
+            ("bad_words_ids", &self.bad_words_ids),
+            ("forced_bos_token_id", &self.forced_bos_token_id),
+            ("forced_eos_token_id", &self.forced_eos_token_id),
+            ("decoder_start_token_id", &self.decoder_start_token_id),
+        ];
+        all.into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
+}
+
+/// A knowledge base and nothing else.
+#[derive(Debug, Args)]
+pub(crate) struct Kb {
+    /// The knowledge base.
+    pub kb: PathBuf,
+}
+
+/// The models that ragdex knows.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Models {
+    /// List the presets: models, dimension, licence, and whether they are on this machine.
+    List,
+}
+
+/// Build, search and answer on the bundled sample: the main job, offline, in one go.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// The folder to make; a second run uses what is there.
+    #[arg(default_value = "ragdex-demo")]
+    pub kb: PathBuf,
+}
+
+/// Print a completion script for a shell.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

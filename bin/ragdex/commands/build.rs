@@ -1,0 +1,97 @@
+//! `ragdex build`.
+
+use ragdex::presets::Preset;
+use ragdex::results::BuildReport;
+use ragdex::{BuildOptions, Columns, Element, ModelNames, SplitOptions};
+
+use crate::App;
+use crate::cli::{self, Build};
+use crate::memory;
+
+/// Builds a knowledge base and prints what was done.
+pub(crate) fn run(app: &App, args: &Build) -> anyhow::Result<()> {
+    let options = options(args);
+    if options.models == ModelNames::default() {
+        app.reporter.warn(
+            "no model named: the small bundled ones serve; `--preset dpr-multiset` or a \
+             sentence-transformers folder as `--context-encoder` find better",
+        );
+    }
+    let report = build(app, &args.kb, &options)?;
+    app.output.build(&args.kb.to_string_lossy(), &report)?;
+    Ok(())
+}
+
+/// Builds and adds what only the process knows.
+pub(crate) fn build(
+    app: &App,
+    kb: &std::path::Path,
+    options: &BuildOptions,
+) -> Result<BuildReport, ragdex::Error> {
+    let report = ragdex::build(kb, options, &app.context())?;
+    Ok(BuildReport {
+        peak_memory_bytes: memory::peak_bytes(),
+        ..report
+    })
+}
+
+fn options(args: &Build) -> BuildOptions {
+    let reading = &args.reading;
+    let splitting = &args.splitting;
+    BuildOptions {
+        sources: args.sources.clone(),
+        reading: ragdex::Reading {
+            format: reading.format,
+            columns: Columns {
+                key: reading.key_column.clone(),
+                title: reading.title_column.clone(),
+                text: reading.text_column.clone(),
+                url: reading.url_column.clone(),
+                ..Columns::default()
+            },
+            limit: reading.limit,
+            strict: reading.strict,
+        },
+        splitting: SplitOptions {
+            rule: splitting.splitter,
+            words: splitting.words.get(),
+            overlap: splitting.overlap,
+            tail: splitting.tail,
+        },
+        models: models(&args.models),
+        element: match args.vectors {
+            cli::VectorFormat::F32 => Element::F32,
+            cli::VectorFormat::F16 => Element::F16,
+        },
+        restart: args.restart,
+    }
+}
+
+/// The models of the preset, each replaced by the one named for it. A passage encoder named alone
+/// encodes questions too, as sentence-transformers do.
+fn models(args: &cli::ModelOptions) -> ModelNames {
+    let preset: Option<Preset> = args.preset.map(preset);
+    let mut names = preset.map_or_else(ModelNames::default, ModelNames::from);
+    if let Some(context) = &args.context_encoder {
+        names.context_encoder.clone_from(context);
+        names.question_encoder.clone_from(context);
+    }
+    if let Some(question) = &args.question_encoder {
+        names.question_encoder.clone_from(question);
+    }
+    if let Some(generator) = &args.generator {
+        names.generator.clone_from(generator);
+    }
+    names
+}
+
+fn preset(name: cli::Preset) -> Preset {
+    let place = match name {
+        cli::Preset::Mini => 0,
+        cli::Preset::DprSingleNq => 1,
+        cli::Preset::DprMultiset => 2,
+        cli::Preset::RagTokenNq => 3,
+        cli::Preset::RagSequenceNq => 4,
+    };
+    ragdex::presets::PRESETS[place]
+}

@@ -1,0 +1,11 @@
+//! One function a command.
+
+pub(crate) mod answer;
+pub(crate) mod build;
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod info;
+pub(crate) mod models;
+mod questions;
+pub(crate) mod search;
+pub(crate) mod verify;

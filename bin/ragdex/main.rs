@@ -1,0 +1,110 @@
+//! `ragdex`: build, search and ask retrieval indexes.
+//!
+//! This package knows the command line, the terminal and exit codes, and nothing else; the work is in
+//! the crates.
+
+mod cli;
+mod commands;
+mod hints;
+mod memory;
+mod output;
+mod reporters;
+
+use std::io::IsTerminal;
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser;
+use ragdex::{Cancel, Device, Reporter};
+
+use crate::cli::{Cli, Command};
+use crate::hints::Exit;
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => Exit::Done.into(),
+        Err(error) => hints::report(&error).into(),
+    }
+}
+
+/// What every command works with.
+struct App {
+    output: Output,
+    reporter: Box<dyn Reporter>,
+    cancel: Cancel,
+    device: Device,
+    threads: NonZeroUsize,
+}
+
+impl App {
+    fn context(&self) -> ragdex::Context<'_> {
+        ragdex::Context {
+            bundled: Some(ragdex::Bundled {
+                encoder: ragdex_sample::MINI_ENCODER,
+                generator: ragdex_sample::MINI_GENERATOR,
+                tokenizer: ragdex_sample::MINI_TOKENIZER,
+                tokenizer_config: ragdex_sample::MINI_TOKENIZER_CONFIG,
+            }),
+            reporter: &*self.reporter,
+            cancel: &self.cancel,
+            device: self.device,
+            threads: self.threads,
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let app = App {
+        output: Output::new(cli.global.json, cli.global.verbose),
+        reporter: reporters::reporter(&cli.global),
+        cancel: cancel_on_signals()?,
+        device: cli.global.device,
+        threads: threads(cli.global.threads)?,
+    };
+    match cli.command {
+        Command::Build(args) => commands::build::run(&app, &args),
+        Command::Search(args) => commands::search::run(&app, &args),
+        Command::Answer(args) => commands::answer::run(&app, &args),
+        Command::Info(args) => commands::info::run(&app, &args),
+        Command::Verify(args) => commands::verify::run(&app, &args),
+        Command::Models(args) => commands::models::run(&app, &args),
+        Command::Demo(args) => commands::demo::run(&app, &args),
+        Command::Completions(args) => commands::completions::run(&args),
+    }
+}
+
+/// The first Ctrl-C asks the work to stop, leaving finished pieces in place; the second ends it.
+fn cancel_on_signals() -> anyhow::Result<Cancel> {
+    let cancel = Cancel::default();
+    let flag = cancel.clone();
+    ctrlc::set_handler(move || {
+        if flag.is_cancelled() {
+            end_now();
+        }
+        flag.cancel();
+        if std::io::stderr().is_terminal() {
+            reporters::print_line("stopping; press Ctrl-C again to end at once");
+        }
+    })
+    .context("installing the handler of Ctrl-C")?;
+    Ok(cancel)
+}
+
+#[expect(
+    clippy::exit,
+    reason = "the user asked a second time: nothing is left to wait for"
+)]
+fn end_now() {
+    std::process::exit(Exit::Stopped as i32);
+}
+
+/// Sizes the thread pool that all computation shares.
+fn threads(asked: Option<NonZeroUsize>) -> anyhow::Result<NonZeroUsize> {
+    let available = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads = asked.unwrap_or_else(available);
+    ragdex::set_threads(threads)?;
+    Ok(threads)
+}

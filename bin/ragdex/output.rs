@@ -1,0 +1,278 @@
+//! Results on standard output: as text for people, as JSON for programs.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use ragdex::results::{AnswerResult, BuildReport, FoundPassage, Info, SearchResult, SourcePassage};
+use serde::Serialize;
+
+const TITLE: Style = Style::new().bold();
+const FAINT: Style = Style::new().dimmed();
+const ANSWER: Style = AnsiColor::Green.on_default().bold();
+/// Words shown of a passage unless it is printed whole.
+const EXCERPT_WORDS: usize = 40;
+/// Words of an excerpt that stand before the answer.
+const EXCERPT_LEAD: usize = 15;
+
+/// Where and how results are printed.
+pub(crate) struct Output {
+    json: bool,
+    whole: bool,
+}
+
+impl Output {
+    /// `json`: objects instead of text. `whole`: passages in full.
+    pub(crate) fn new(json: bool, whole: bool) -> Self {
+        Self { json, whole }
+    }
+
+    /// Prints a line of text, in text mode only.
+    pub(crate) fn text(&self, line: &str) -> io::Result<()> {
+        if self.json {
+            return Ok(());
+        }
+        writeln!(anstream::stdout().lock(), "{line}")
+    }
+
+    /// Prints what a build did.
+    pub(crate) fn build(&self, kb: &str, report: &BuildReport) -> io::Result<()> {
+        if self.json {
+            return json(report);
+        }
+        let out = &mut anstream::stdout().lock();
+        let n_documents = report.documents.added + report.documents.unchanged;
+        let seconds = &report.seconds;
+        writeln!(
+            out,
+            "{kb}: snapshot {}, {n_documents} documents, {} passages",
+            report.snapshot, report.passages.total
+        )?;
+        for (reason, count) in report.skipped.iter().filter(|(_, count)| **count > 0) {
+            writeln!(out, "  skipped: {count} {reason}")?;
+        }
+        write!(
+            out,
+            "  read {:.1} s, split {:.1} s, embed {:.1} s, index {:.1} s, total {:.1} s",
+            seconds.read, seconds.split, seconds.embed, seconds.index, seconds.total
+        )?;
+        match report.peak_memory_bytes {
+            Some(bytes) => writeln!(out, ", peak memory {} MB", bytes / 1_000_000),
+            None => writeln!(out),
+        }
+    }
+
+    /// Prints what was found.
+    pub(crate) fn search(&self, result: &SearchResult) -> io::Result<()> {
+        if self.json {
+            return json(result);
+        }
+        let out = &mut anstream::stdout().lock();
+        writeln!(out, "{TITLE}{}{TITLE:#}", printable(&result.query))?;
+        for passage in &result.passages {
+            heading(out, passage, "")?;
+            self.passage(out, &passage.text, &[])?;
+        }
+        writeln!(out)
+    }
+
+    /// Prints an answer and its sources, the most important first.
+    pub(crate) fn answer(&self, result: &AnswerResult) -> io::Result<()> {
+        if self.json {
+            return json(result);
+        }
+        let out = &mut anstream::stdout().lock();
+        writeln!(out, "{TITLE}{}{TITLE:#}", printable(&result.question))?;
+        let answer = printable(&result.answer);
+        if answer.is_empty() {
+            writeln!(out, "{FAINT}(no answer){FAINT:#}")?;
+        } else {
+            writeln!(out, "{ANSWER}{answer}{ANSWER:#}")?;
+        }
+        for other in result.candidates.iter().skip(1) {
+            let text = printable(other.text.trim());
+            writeln!(out, "{FAINT}or: {text} ({:.2}){FAINT:#}", other.score)?;
+        }
+        for source in by_posterior(&result.passages) {
+            let weights = format!(
+                ", posterior {:.2}, prior {:.2}",
+                source.posterior, source.prior
+            );
+            heading(out, &source.passage, &weights)?;
+            self.passage(out, &source.passage.text, &source.answer_spans)?;
+        }
+        writeln!(out)
+    }
+
+    /// Prints the state of a knowledge base.
+    pub(crate) fn info(&self, info: &Info) -> io::Result<()> {
+        if self.json {
+            return json(info);
+        }
+        let out = &mut anstream::stdout().lock();
+        let id = |encoder: &serde_json::Value| match &encoder["id"] {
+            serde_json::Value::String(id) => id.clone(),
+            _ => "unknown".to_owned(),
+        };
+        writeln!(
+            out,
+            "snapshot          {} of {}",
+            info.snapshot, info.created
+        )?;
+        writeln!(out, "documents         {}", info.documents)?;
+        writeln!(out, "passages          {}", info.passages)?;
+        writeln!(
+            out,
+            "vectors           {} × {}",
+            info.dimension, info.vectors
+        )?;
+        writeln!(out, "context encoder   {}", id(&info.encoder.context))?;
+        writeln!(out, "question encoder  {}", id(&info.encoder.question))?;
+        if let Some(generator) = &info.generator {
+            writeln!(out, "generator         {generator}")?;
+        }
+        for index in &info.indexes {
+            writeln!(
+                out,
+                "index             {} ({} bytes)",
+                index.kind, index.bytes
+            )?;
+        }
+        writeln!(out, "on disk           {:.1} MB", info.bytes as f64 / 1e6)
+    }
+
+    /// Prints any value as JSON, or the text made of it.
+    pub(crate) fn value<T: Serialize>(
+        &self,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> io::Result<()> {
+        if self.json {
+            return json(value);
+        }
+        write!(anstream::stdout().lock(), "{}", text(value))
+    }
+
+    fn passage(
+        &self,
+        out: &mut impl Write,
+        text: &str,
+        spans: &[(usize, usize)],
+    ) -> io::Result<()> {
+        let words = words(text, spans);
+        let shown = if self.whole {
+            0..words.len()
+        } else {
+            excerpt(&words)
+        };
+        let before = if shown.start > 0 { "… " } else { "" };
+        let after = if shown.end < words.len() { " …" } else { "" };
+        let body: Vec<String> = words[shown].iter().map(Word::styled).collect();
+        writeln!(out, "     {before}{}{after}", body.join(" "))
+    }
+}
+
+fn heading(out: &mut impl Write, passage: &FoundPassage, more: &str) -> io::Result<()> {
+    let title = printable(&passage.title);
+    let section = if passage.section.is_empty() {
+        String::new()
+    } else {
+        format!(" › {}", printable(&passage.section))
+    };
+    writeln!(
+        out,
+        "{:>3}. {TITLE}{title}{TITLE:#}{section} {FAINT}[{}] score {:.2}{more}{FAINT:#}",
+        passage.rank, passage.id, passage.score
+    )?;
+    match &passage.url {
+        Some(url) => writeln!(out, "     {FAINT}{}{FAINT:#}", printable(url)),
+        None => Ok(()),
+    }
+}
+
+/// A word of a passage, and whether the answer stands in it.
+struct Word<'a> {
+    text: &'a str,
+    /// The part of `text` that belongs to the answer.
+    answer: std::ops::Range<usize>,
+}
+
+impl Word<'_> {
+    fn styled(&self) -> String {
+        if self.answer.is_empty() {
+            return printable(self.text);
+        }
+        let (before, rest) = self.text.split_at(self.answer.start);
+        let (answer, after) = rest.split_at(self.answer.len());
+        let (before, after) = (printable(before), printable(after));
+        format!("{before}{ANSWER}{}{ANSWER:#}{after}", printable(answer))
+    }
+}
+
+fn words<'a>(text: &'a str, spans: &[(usize, usize)]) -> Vec<Word<'a>> {
+    let base = text.as_ptr() as usize;
+    let word = |text: &'a str| {
+        let start = text.as_ptr() as usize - base;
+        let end = start + text.len();
+        let overlap = spans.iter().find(|span| span.0 < end && span.1 > start);
+        let answer = overlap.map_or(0..0, |span| {
+            span.0.max(start) - start..span.1.min(end) - start
+        });
+        Word { text, answer }
+    };
+    text.split_whitespace().map(word).collect()
+}
+
+/// The words to show: a window round the answer, else the beginning.
+fn excerpt(words: &[Word<'_>]) -> std::ops::Range<usize> {
+    let answer = words.iter().position(|word| !word.answer.is_empty());
+    let latest = words.len().saturating_sub(EXCERPT_WORDS);
+    let start = answer.unwrap_or(0).saturating_sub(EXCERPT_LEAD).min(latest);
+    start..words.len().min(start + EXCERPT_WORDS)
+}
+
+fn by_posterior(passages: &[SourcePassage]) -> Vec<&SourcePassage> {
+    let mut sorted: Vec<&SourcePassage> = passages.iter().collect();
+    sorted.sort_by(|a, b| b.posterior.total_cmp(&a.posterior));
+    sorted
+}
+
+/// Replaces control characters: a corpus may hold escape sequences meant for the reader's terminal.
+fn printable(text: &str) -> String {
+    let safe = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(safe).collect()
+}
+
+fn json<T: Serialize>(value: &T) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_across_words_marks_each_of_them() {
+        let text = "the town of New York, today";
+        let words = words(text, &[(12, 20)]);
+        let marked: Vec<&str> = words.iter().map(|w| &w.text[w.answer.clone()]).collect();
+        assert_eq!(marked, ["", "", "", "New", "York", ""]);
+    }
+
+    #[test]
+    fn the_excerpt_holds_the_answer() {
+        let text = vec!["w"; 100].join(" ");
+        for at in 0..100 {
+            let words = words(&text, &[(2 * at, 2 * at + 1)]);
+            let shown = excerpt(&words);
+            assert!(shown.contains(&at) && shown.len() == EXCERPT_WORDS, "{at}");
+        }
+    }
+
+    #[test]
+    fn escape_sequences_of_a_corpus_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\u{1b}[31mb"), "a\u{fffd}[31mb");
+    }
+}

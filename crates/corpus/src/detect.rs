@@ -1,0 +1,84 @@
+//! What a file is, told from its first bytes and its name.
+
+use serde_json::{Map, Value};
+
+use crate::input::{InputFile, Opened};
+use crate::records::has_header;
+use crate::{Error, Format};
+
+/// How much of an unknown file a message shows.
+const SHOWN_CHARS: usize = 40;
+
+/// Tells the format of a file; for folders of text files the name decides.
+pub(crate) fn detect(file: &InputFile, opened: &Opened) -> Result<Format, Error> {
+    let extension = file.extension();
+    let head = opened.head.trim_ascii_start();
+    let by_name = match &*extension {
+        "txt" | "text" | "md" | "markdown" | "mdown" | "html" | "htm" => Some(Format::Text),
+        _ => None,
+    };
+    if let Some(format) = by_name {
+        return Ok(format);
+    }
+    if head.is_empty() {
+        return Err(Error::Empty {
+            path: file.path.clone(),
+        });
+    }
+    let by_content = match head[0] {
+        b'<' => markup(head),
+        b'{' => json(head),
+        _ if head.starts_with(b"id\ttext\ttitle") => Some(Format::PsgsTsv),
+        _ if matches!(&*extension, "csv" | "tsv") || has_header(head) => Some(Format::Csv),
+        _ => None,
+    };
+    by_content.ok_or_else(|| Error::UnknownFormat {
+        path: file.path.clone(),
+        found: String::from_utf8_lossy(head)
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(SHOWN_CHARS)
+            .collect(),
+    })
+}
+
+fn markup(head: &[u8]) -> Option<Format> {
+    let is_doc = head.starts_with(b"<doc id=");
+    let holds = |mark: &[u8]| head.windows(mark.len()).any(|window| window == mark);
+    if is_doc {
+        Some(Format::WikiExtractor)
+    } else if holds(b"<mediawiki") || head.starts_with(b"<page>") {
+        Some(Format::MediaWiki)
+    } else {
+        None
+    }
+}
+
+/// Tells the makers of JSON lines apart by the fields of the first object.
+fn json(head: &[u8]) -> Option<Format> {
+    let line = head.split(|&byte| byte == b'\n').next()?;
+    let Ok(object) = serde_json::from_slice::<Map<String, Value>>(line) else {
+        // Longer than the head, or broken, which its reader reports.
+        return Some(by_fields(|field| {
+            let quoted = format!("\"{field}\"");
+            line.windows(quoted.len())
+                .any(|window| window == quoted.as_bytes())
+        }));
+    };
+    if object.get("index").is_some_and(Value::is_object) && object.len() == 1 {
+        return Some(Format::Cirrus);
+    }
+    Some(by_fields(|field| object.contains_key(field)))
+}
+
+fn by_fields(has: impl Fn(&str) -> bool) -> Format {
+    if has("article_body") && has("name") {
+        Format::Enterprise
+    } else if has("wikipedia_id") && has("wikipedia_title") {
+        Format::Kilt
+    } else if has("url") && has("title") && has("text") && has("id") && has("revid") {
+        Format::WikiExtractor
+    } else {
+        Format::Jsonl
+    }
+}

@@ -1,0 +1,284 @@
+//! What can go wrong when a source is read.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use ragdex_core::Cancelled;
+
+use crate::input::Compression;
+
+/// Why a source could not be opened, or not be read to its end.
+///
+/// After any of these the documents already given out are good, and nothing follows.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No path was given.
+    #[error("no source given")]
+    NoInput,
+    /// A path that cannot be opened.
+    #[error("`{}`: cannot be opened", path.display())]
+    Open {
+        /// The path.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The operating system failed while reading.
+    #[error("`{}`, byte {offset}: cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// How far it was read.
+        offset: u64,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file or a folder without anything to read.
+    #[error("`{}`: nothing to read in it", path.display())]
+    Empty {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// Compressed data that stops before its end mark.
+    #[error("`{}`, byte {offset}: the {compression} data is cut off here", path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// The length of what is there.
+        offset: u64,
+        /// How the file is compressed.
+        compression: Compression,
+    },
+    /// Compressed data that contradicts itself.
+    #[error("`{}`, near byte {offset}: the {compression} data is damaged", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How far the decoder came.
+        offset: u64,
+        /// How the file is compressed.
+        compression: Compression,
+        /// What the decoder said.
+        #[source]
+        source: io::Error,
+    },
+    /// A format that was not recognised.
+    #[error("`{}`: format not recognised, begins with `{found}`", path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+        /// Its first characters.
+        found: String,
+    },
+    /// A kind of file that is recognised and cannot be read here.
+    #[error("`{}`: is {found}", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What the file is.
+        found: &'static str,
+    },
+    /// XML that breaks the rules, so that nothing after it can be trusted.
+    #[error("`{}`, byte {offset} of the XML: {problem}; {}", path.display(), LastPage(*last_page))]
+    Xml {
+        /// The file.
+        path: PathBuf,
+        /// Bytes of decompressed XML before the place.
+        offset: u64,
+        /// What is wrong.
+        problem: String,
+        /// The last page that was read whole.
+        last_page: Option<u64>,
+    },
+    /// XML that stops in the middle.
+    #[error(
+        "`{}`, byte {offset} of the XML: `</{expected}>` expected, found the end of the file; {}",
+        path.display(),
+        LastPage(*last_page)
+    )]
+    XmlCut {
+        /// The file.
+        path: PathBuf,
+        /// The length of the decompressed XML.
+        offset: u64,
+        /// The innermost element that is open.
+        expected: String,
+        /// The last page that was read whole.
+        last_page: Option<u64>,
+    },
+    /// A table without a column that is needed.
+    #[error("`{}`: column `{expected}` expected, found {}", path.display(), Columns(found))]
+    MissingColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column that was looked for.
+        expected: String,
+        /// The columns that are there.
+        found: Vec<String>,
+    },
+    /// A quoted field that runs on to the end of the file or beyond all bounds.
+    #[error("`{}`, line {line}: a quoted field begins in this record and does not end", path.display())]
+    OpenQuote {
+        /// The file.
+        path: PathBuf,
+        /// The line on which the record begins, from 1.
+        line: u64,
+    },
+    /// A record that is wrong by itself, met in strict reading.
+    #[error(transparent)]
+    Record(#[from] BadRecord),
+    /// The reading was stopped.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoInput => "name a file, a folder, or `-` for standard input",
+            Self::Open { .. } => "check the path and its permissions",
+            Self::Empty { .. } => {
+                "a source is a dump, a table, JSON lines, or a folder with .txt, .md or .html files"
+            }
+            Self::Truncated { .. } | Self::XmlCut { .. } => {
+                "the file is incomplete: download or copy it again"
+            }
+            Self::Damaged { .. } => "download the file again and compare its checksum",
+            Self::UnknownFormat { .. } => {
+                "name the format: mediawiki, jsonl, csv, psgs-tsv, wikiextractor, kilt, cirrus, \
+                 enterprise or text"
+            }
+            Self::Unsupported { .. } => "unpack it first",
+            Self::MissingColumn { .. } => "name the columns that hold the title and the text",
+            Self::OpenQuote { .. } => {
+                "close or double the quotation mark, or read quotation marks literally"
+            }
+            Self::Record(_) => "correct the record, or read without strict to skip and count it",
+            Self::Xml { .. } | Self::Read { .. } | Self::Cancelled(_) => return None,
+        };
+        Some(hint.into())
+    }
+
+    /// Whether the input itself is bad, so that trying again cannot help.
+    pub fn is_bad_input(&self) -> bool {
+        !matches!(
+            self,
+            Self::Open { .. } | Self::Read { .. } | Self::Cancelled(_)
+        )
+    }
+
+    /// Takes an error of this crate back out of the I/O error that carried it through a decoder.
+    pub(crate) fn from_io(error: io::Error, path: &std::path::Path, offset: u64) -> Self {
+        match error.downcast::<Self>() {
+            Ok(error) => error,
+            Err(source) => Self::Read {
+                path: path.to_owned(),
+                offset,
+                source,
+            },
+        }
+    }
+}
+
+/// One record of a good source that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}`{place}: {problem}", path.display())]
+pub struct BadRecord {
+    /// The file.
+    pub path: PathBuf,
+    /// Where the record begins.
+    pub place: Place,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// Where in a file a record begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The file is the record.
+    File,
+    /// A line, from 1, and the bytes before it.
+    Line {
+        /// The number of the line, from 1.
+        line: u64,
+        /// Bytes before it.
+        byte: u64,
+    },
+    /// A page of a dump and the bytes of decompressed XML before it.
+    Page {
+        /// The id of the page, when it was read before the trouble.
+        id: Option<u64>,
+        /// Bytes before the page.
+        byte: u64,
+    },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File => Ok(()),
+            Self::Line { line, byte } => write!(f, ", line {line} (byte {byte})"),
+            Self::Page { id: Some(id), byte } => write!(f, ", page {id} (byte {byte} of the XML)"),
+            Self::Page { id: None, byte } => write!(f, ", page at byte {byte} of the XML"),
+        }
+    }
+}
+
+/// Words for the last page that was read whole.
+struct LastPage(Option<u64>);
+
+impl fmt::Display for LastPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(id) => write!(f, "the last whole page has the id {id}"),
+            None => f.write_str("no whole page before it"),
+        }
+    }
+}
+
+/// Column names in backticks.
+struct Columns<'a>(&'a [String]);
+
+impl fmt::Display for Columns<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, name) in self.0.iter().enumerate() {
+            write!(f, "{}`{name}`", if i == 0 { "" } else { ", " })?;
+        }
+        if self.0.is_empty() {
+            f.write_str("none")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_says_where_what_expected_and_found() {
+        let error = Error::XmlCut {
+            path: "a.xml".into(),
+            offset: 12,
+            expected: "page".into(),
+            last_page: Some(7),
+        };
+        assert_eq!(
+            error.to_string(),
+            "`a.xml`, byte 12 of the XML: `</page>` expected, found the end of the file; \
+             the last whole page has the id 7"
+        );
+    }
+
+    #[test]
+    fn an_error_survives_the_way_through_a_decoder() {
+        let carried = io::Error::other(Error::NoInput);
+        let back = Error::from_io(carried, std::path::Path::new("a"), 0);
+        assert!(matches!(back, Error::NoInput));
+    }
+}

@@ -1,0 +1,212 @@
+//! A page of a dump to a document, or to the reason why it is none.
+
+use ragdex_core::{Document, Section};
+use ragdex_wikitext::{Cause, Counters, Extractor, Page, PageInput, PageKind, SiteInfo};
+
+use super::page::RawPage;
+use super::sha1;
+use super::site::Site;
+use crate::PageKinds;
+use crate::options::KindRules;
+use crate::records::{Record, Skip, without_nul};
+
+/// Pages that `DrQA` drops by their ids.
+const DRQA_PAGE_IDS: [u64; 2] = [23443579, 52643645];
+
+/// Converts the pages of one wiki; shared by the threads.
+pub(super) struct Converter {
+    extractor: Extractor,
+    site: Site,
+    kinds: PageKinds,
+}
+
+impl Converter {
+    pub(super) fn new(site: &Site, kinds: PageKinds) -> Self {
+        let language = Some(&*site.language).filter(|language| !language.is_empty());
+        let info = SiteInfo::new(site.namespaces.clone(), language);
+        let yields = match kinds.rules {
+            KindRules::Drqa => ragdex_wikitext::PageKinds::ALL,
+            KindRules::Wikitext => ragdex_wikitext::PageKinds {
+                articles: kinds.articles,
+                disambiguations: kinds.disambiguation,
+                lists: kinds.lists,
+                others: true,
+            },
+        };
+        Self {
+            extractor: Extractor::new(info).with_kinds(yields),
+            site: site.clone(),
+            kinds,
+        }
+    }
+
+    /// Gives the document or the reason against it, after whatever is to be counted beside.
+    pub(super) fn convert(&self, page: RawPage) -> Vec<Record> {
+        if let Some(skip) = self.refuse(&page) {
+            return vec![Record::Skipped(skip)];
+        }
+        let mut records = Vec::with_capacity(3);
+        let checksum = page.sha1.as_deref();
+        if checksum.is_some_and(|sum| sum != sha1::base36(&page.text)) {
+            records.push(Record::ChecksumMismatch);
+        }
+        let Page {
+            kind,
+            sections,
+            counters,
+        } = self.extractor.extract(&PageInput {
+            title: &page.title,
+            namespace: page.namespace,
+            redirect: None,
+            text: &page.text,
+        });
+        let record = match self.reject(&page, &kind, &counters) {
+            Some(skip) => Record::Skipped(skip),
+            None => Record::of(self.document(page, sections)),
+        };
+        records.extend([Record::Wikitext(Box::new(counters)), record]);
+        records
+    }
+
+    /// What rules a page out before its text is looked at.
+    fn refuse(&self, page: &RawPage) -> Option<Skip> {
+        if page.redirect.is_some() {
+            return Some(Skip::Redirect);
+        }
+        if !self.kinds.namespaces.contains(&page.namespace) {
+            return Some(Skip::Namespace);
+        }
+        let is_prose = page.model.as_ref().is_none_or(|model| model == "wikitext");
+        let reasons = [
+            (!is_prose, Skip::Model),
+            (page.too_long, Skip::TooLong),
+            (page.withheld, Skip::Withheld),
+        ];
+        let reason = reasons.into_iter().find(|(applies, _)| *applies);
+        reason.map(|(_, skip)| skip)
+    }
+
+    /// What rules a page out by its text.
+    fn reject(&self, page: &RawPage, kind: &PageKind, counters: &Counters) -> Option<Skip> {
+        if matches!(kind, PageKind::Redirect { .. }) {
+            return Some(Skip::Redirect);
+        }
+        if counters.get(Cause::PageTooLong) > 0 {
+            return Some(Skip::TooLong);
+        }
+        let (is_disambiguation, is_list) = match self.kinds.rules {
+            KindRules::Drqa => (is_drqa_disambiguation(page), is_drqa_list(page)),
+            KindRules::Wikitext => (*kind == PageKind::Disambiguation, *kind == PageKind::List),
+        };
+        let (wanted, skip) = match (is_disambiguation, is_list) {
+            (true, _) => (self.kinds.disambiguation, Skip::Disambiguation),
+            (_, true) => (self.kinds.lists, Skip::List),
+            _ => (self.kinds.articles, Skip::Article),
+        };
+        (!wanted).then_some(skip)
+    }
+
+    fn document(&self, page: RawPage, sections: Vec<ragdex_wikitext::Section>) -> Document {
+        let sections = sections.into_iter().map(|section| Section {
+            path: section.path,
+            paragraphs: section.paragraphs.into_iter().map(without_nul).collect(),
+        });
+        let id = page.id.expect("pages without an id are bad records");
+        Document {
+            key: id.to_string(),
+            url: self.site.url(&page.title),
+            revision: page.revision.map(|revision| revision.to_string()),
+            title: without_nul(page.title),
+            sections: sections.collect(),
+        }
+    }
+}
+
+fn is_drqa_disambiguation(page: &RawPage) -> bool {
+    let title = page.title.to_lowercase();
+    let by_title = ["(disambiguation)", "(disambiguation page)"];
+    let mut lines = page.text.lines();
+    page.id.is_some_and(|id| DRQA_PAGE_IDS.contains(&id))
+        || by_title.iter().any(|mark| title.contains(mark))
+        || lines.any(is_disambiguation_mark)
+}
+
+/// Whether a line begins with one of the marks that `WikiExtractor` knew, in lower case.
+fn is_disambiguation_mark(line: &str) -> bool {
+    let template = |name: &str| {
+        let rest = line.strip_prefix("{{").and_then(|l| l.strip_prefix(name));
+        rest.is_some_and(|rest| rest.starts_with("}}") || rest.starts_with('|'))
+    };
+    line.starts_with("__DISAMBIG__") || template("disambig") || template("disambiguation")
+}
+
+fn is_drqa_list(page: &RawPage) -> bool {
+    let mut starts = ["List of ", "Index of ", "Outline of "].iter();
+    starts.any(|start| page.title.starts_with(start) && page.title.len() > start.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(title: &str, text: &str) -> RawPage {
+        RawPage {
+            id: Some(1),
+            title: title.into(),
+            text: text.into(),
+            ..RawPage::default()
+        }
+    }
+
+    fn skip(kinds: PageKinds, page: RawPage) -> Option<Skip> {
+        let records = Converter::new(&Site::default(), kinds).convert(page);
+        records.into_iter().find_map(|record| match record {
+            Record::Skipped(skip) => Some(skip),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn drqa_drops_by_its_own_rules() {
+        let tests = [
+            (
+                page("Ada (Disambiguation)", "x"),
+                Some(Skip::Disambiguation),
+            ),
+            (
+                page("Ada", "x\n{{disambig|geo}}"),
+                Some(Skip::Disambiguation),
+            ),
+            (page("Ada", "x\n{{Disambig}}"), None),
+            (page("Ada", "x {{disambig}}"), None),
+            (page("List of birds", "x"), Some(Skip::List)),
+            (page("List of ", "x"), None),
+        ];
+        for (page, expected) in tests {
+            let title = format!("{} {}", page.title, page.text);
+            assert_eq!(skip(PageKinds::drqa(), page), expected, "{title}");
+        }
+    }
+
+    #[test]
+    fn pages_are_refused_before_they_are_read() {
+        let redirect = RawPage {
+            redirect: Some("B".into()),
+            namespace: 4,
+            ..page("A", "")
+        };
+        let template = RawPage {
+            namespace: 10,
+            ..page("A", "")
+        };
+        let module = RawPage {
+            model: Some("Scribunto".into()),
+            ..page("A", "return 1")
+        };
+        let kinds = PageKinds::default;
+        assert_eq!(skip(kinds(), redirect), Some(Skip::Redirect));
+        assert_eq!(skip(kinds(), template), Some(Skip::Namespace));
+        assert_eq!(skip(kinds(), module), Some(Skip::Model));
+        assert_eq!(skip(kinds(), page("A", "")), Some(Skip::Empty));
+    }
+}

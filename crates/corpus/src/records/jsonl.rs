@@ -1,0 +1,124 @@
+//! One JSON object a line.
+
+use std::io::BufRead;
+use std::path::Path;
+
+use ragdex_core::Section;
+use serde_json::{Map, Value};
+
+use super::lines::Lines;
+use super::{Record, Row, paragraphs};
+use crate::{Columns, Error};
+
+/// A JSON object.
+pub(super) type Object = Map<String, Value>;
+
+/// Reads JSON lines with a title and a text.
+pub(crate) fn read<R: BufRead>(
+    path: &Path,
+    reader: R,
+    columns: Columns,
+) -> impl Iterator<Item = Result<Record, Error>> + use<R> {
+    objects(path, reader, move |object| {
+        let row = row(object, &columns)?;
+        Ok(Record::of(row.into_document()))
+    })
+}
+
+/// Applies `convert` to the object on each line; its error is what is wrong with the line, and it
+/// may make no record of it.
+pub(super) fn objects<R: BufRead, F, T>(
+    path: &Path,
+    reader: R,
+    mut convert: F,
+) -> impl Iterator<Item = Result<Record, Error>> + use<R, F, T>
+where
+    F: FnMut(Object) -> Result<T, String>,
+    T: Into<Option<Record>>,
+{
+    let mut lines = Lines::new(path, reader);
+    let mut next = move || loop {
+        let record = match lines.next()? {
+            None => return Ok(None),
+            Some(Err(bad)) => return Ok(Some(Record::Bad(bad))),
+            Some(Ok(line)) => parse(line).and_then(&mut convert),
+        };
+        match record.map(Into::into) {
+            Ok(None) => {}
+            Ok(record) => return Ok(record),
+            Err(problem) => return Ok(Some(Record::Bad(lines.bad(problem)))),
+        }
+    };
+    std::iter::from_fn(move || next().transpose())
+}
+
+fn parse(line: &str) -> Result<Object, String> {
+    match serde_json::from_str(line) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err("a JSON object expected".into()),
+        Err(error) => Err(format!("no JSON: {error}")),
+    }
+}
+
+fn row(mut object: Object, columns: &Columns) -> Result<Row, String> {
+    let mut take = |names: &[&str]| {
+        let name = names.iter().find(|name| object.contains_key(**name))?;
+        Some(((*name).to_owned(), object.swap_remove(*name)?))
+    };
+    let key = take(&columns.key_names()).and_then(|(_, value)| scalar(value));
+    let title = take(&columns.title_names());
+    let url = take(&columns.url_names()).and_then(|(_, value)| scalar(value));
+    let revision = take(&columns.revision_names()).and_then(|(_, value)| scalar(value));
+    let text_names = columns.text_names();
+    let Some((name, text)) = take(&text_names) else {
+        return Err(format!("field `{}` expected", text_names[0]));
+    };
+    let mut text = texts(&name, text)?;
+    let title = match title.and_then(|(_, value)| scalar(value)) {
+        Some(title) => title,
+        None if name == "contents" => split_contents(&mut text),
+        None => String::new(),
+    };
+    Ok(Row {
+        key,
+        title,
+        url,
+        revision,
+        sections: vec![Section::lead(text)],
+    })
+}
+
+/// Takes the title off the first line, as Pyserini packs both into one field.
+fn split_contents(text: &mut [String]) -> String {
+    let Some(first) = text.first_mut() else {
+        return String::new();
+    };
+    let Some((title, rest)) = first.split_once('\n') else {
+        return String::new();
+    };
+    let title = title.trim_matches('"').to_owned();
+    *first = rest.to_owned();
+    title
+}
+
+/// A string, or a number as a string; `None` for everything else.
+pub(super) fn scalar(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// The paragraphs of a text, of a list of texts, or of null.
+fn texts(name: &str, value: Value) -> Result<Vec<String>, String> {
+    match value {
+        Value::String(text) => Ok(paragraphs(&text)),
+        Value::Null => Ok(Vec::new()),
+        Value::Array(values) => {
+            let lists: Result<Vec<_>, _> = values.into_iter().map(|v| texts(name, v)).collect();
+            Ok(lists?.concat())
+        }
+        _ => Err(format!("field `{name}`: a string expected")),
+    }
+}

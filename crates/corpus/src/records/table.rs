@@ -1,0 +1,236 @@
+//! Comma and tab separated tables.
+
+use std::io::{BufRead, Chain};
+use std::path::{Path, PathBuf};
+
+use csv::{ByteRecord, ErrorKind, ReaderBuilder};
+use ragdex_core::Section;
+
+use super::columns::TEXT;
+use super::{Record, Row, paragraphs};
+use crate::limited::Limited;
+use crate::{BadRecord, Columns, Error, Place};
+
+/// The longest record that is read; a quotation mark that is never closed runs into it.
+const MAX_RECORD_BYTES: u64 = 64 << 20;
+
+/// Follows the last record, so that a quoted field that is not closed swallows it and shows.
+const END: &[u8] = b"\n\x1aend of table\x1a\n";
+
+/// [`END`] as a record.
+const END_RECORD: &[u8] = END.trim_ascii();
+
+/// Reads a table whose first bytes are `head`.
+///
+/// With a header the columns go by name. Without one there are two, title and text. Quoting is that
+/// of RFC 4180; a quotation mark inside a field that does not begin with one stands for itself.
+pub(crate) fn read<R: BufRead>(
+    path: &Path,
+    head: &[u8],
+    reader: R,
+    columns: &Columns,
+) -> Result<impl Iterator<Item = Result<Record, Error>> + use<R>, Error> {
+    let input = Limited::new(reader.chain(END), MAX_RECORD_BYTES);
+    let csv = ReaderBuilder::new()
+        .delimiter(delimiter(head))
+        .quoting(!columns.literal_quotes)
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(input);
+    let mut table = Table {
+        path: path.to_owned(),
+        csv,
+        record: ByteRecord::new(),
+        layout: Layout::default(),
+        pending: false,
+        ended: false,
+    };
+    table.read_layout(columns)?;
+    Ok(std::iter::from_fn(move || table.next().transpose()))
+}
+
+/// The separator that the first line has: a tab, else a comma, else a semicolon.
+fn delimiter(head: &[u8]) -> u8 {
+    let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let found = [b'\t', b',', b';']
+        .into_iter()
+        .find(|separator| line.contains(separator));
+    found.unwrap_or(b',')
+}
+
+/// Whether the first line of `head` is a header with a text column among its names.
+pub(crate) fn has_header(head: &[u8]) -> bool {
+    let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let separator = delimiter(head);
+    let mut names = line.split(|&byte| byte == separator).map(cell_name);
+    line.contains(&separator) && names.any(|name| TEXT.contains(&&*name))
+}
+
+fn cell_name(cell: &[u8]) -> String {
+    let name = String::from_utf8_lossy(cell).to_lowercase();
+    name.trim_matches(|c: char| c == '"' || c.is_whitespace())
+        .to_owned()
+}
+
+/// Which column is what.
+#[derive(Debug, Default)]
+struct Layout {
+    width: usize,
+    key: Option<usize>,
+    title: Option<usize>,
+    text: usize,
+    url: Option<usize>,
+    revision: Option<usize>,
+}
+
+impl Layout {
+    /// The layout of a header; the name that is missing when it is none.
+    fn of_header(names: &[String], columns: &Columns) -> Result<Self, String> {
+        let find = |wanted: Vec<&str>| {
+            wanted.iter().find_map(|wanted| {
+                let wanted = wanted.to_lowercase();
+                names.iter().position(|name| *name == wanted)
+            })
+        };
+        let named = [
+            &columns.key,
+            &columns.title,
+            &columns.url,
+            &columns.revision,
+        ];
+        for name in named.into_iter().flatten() {
+            find(vec![name]).ok_or_else(|| name.clone())?;
+        }
+        let text = find(columns.text_names());
+        Ok(Self {
+            width: names.len(),
+            key: find(columns.key_names()),
+            title: find(columns.title_names()),
+            text: text.ok_or_else(|| columns.text_names()[0].to_owned())?,
+            url: find(columns.url_names()),
+            revision: find(columns.revision_names()),
+        })
+    }
+
+    /// The two columns of a table without a header.
+    fn headerless() -> Self {
+        Self {
+            width: 2,
+            title: Some(0),
+            text: 1,
+            ..Self::default()
+        }
+    }
+}
+
+struct Table<R: BufRead> {
+    path: PathBuf,
+    csv: csv::Reader<Limited<Chain<R, &'static [u8]>>>,
+    record: ByteRecord,
+    layout: Layout,
+    /// `record` holds the first record, which is data and was not given out.
+    pending: bool,
+    ended: bool,
+}
+
+impl<R: BufRead> Table<R> {
+    fn read_layout(&mut self, columns: &Columns) -> Result<(), Error> {
+        if !self.advance()? {
+            return Ok(());
+        }
+        let names: Vec<String> = self.record.iter().map(cell_name).collect();
+        match Layout::of_header(&names, columns) {
+            Ok(layout) => self.layout = layout,
+            Err(_) if names.len() == 2 && columns.text.is_none() && columns.title.is_none() => {
+                self.layout = Layout::headerless();
+                self.pending = true;
+            }
+            Err(expected) => {
+                return Err(Error::MissingColumn {
+                    path: self.path.clone(),
+                    expected,
+                    found: names,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Option<Record>, Error> {
+        if !std::mem::take(&mut self.pending) && !self.advance()? {
+            return Ok(None);
+        }
+        let record = self.document().map_or_else(
+            |problem| {
+                Record::Bad(BadRecord {
+                    path: self.path.clone(),
+                    place: self.place(),
+                    problem,
+                })
+            },
+            |row| Record::of(row.into_document()),
+        );
+        Ok(Some(record))
+    }
+
+    /// Reads the next record; `false` at the end of the table.
+    fn advance(&mut self) -> Result<bool, Error> {
+        if self.ended {
+            return Ok(false);
+        }
+        self.csv.get_mut().reset();
+        let line = self.csv.position().line();
+        let offset = self.csv.position().byte();
+        let open_quote = Error::OpenQuote {
+            path: self.path.clone(),
+            line,
+        };
+        match self.csv.read_byte_record(&mut self.record) {
+            Ok(true) => {}
+            Ok(false) => return Err(open_quote),
+            Err(error) => {
+                return Err(match error.into_kind() {
+                    ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
+                        open_quote
+                    }
+                    ErrorKind::Io(error) => Error::from_io(error, &self.path, offset),
+                    kind => unreachable!("a flexible reader of bytes met {kind:?}"),
+                });
+            }
+        }
+        let bytes = self.record.as_slice();
+        self.ended = bytes == END_RECORD;
+        if !self.ended && bytes.trim_ascii_end().ends_with(END_RECORD) {
+            return Err(open_quote);
+        }
+        Ok(!self.ended)
+    }
+
+    fn document(&self) -> Result<Row, String> {
+        let (layout, found) = (&self.layout, self.record.len());
+        if found != layout.width {
+            return Err(format!("{} columns expected, found {found}", layout.width));
+        }
+        let cell = |column: Option<usize>| {
+            let bytes = column.and_then(|column| self.record.get(column));
+            let text = bytes.map(str::from_utf8).transpose();
+            text.map_err(|_| format!("invalid UTF-8 in column {}", column.unwrap_or(0) + 1))
+        };
+        let text = cell(Some(layout.text))?.unwrap_or_default();
+        Ok(Row {
+            key: cell(layout.key)?.map(Into::into),
+            title: cell(layout.title)?.unwrap_or_default().to_owned(),
+            url: cell(layout.url)?.map(Into::into),
+            revision: cell(layout.revision)?.map(Into::into),
+            sections: vec![Section::lead(paragraphs(text))],
+        })
+    }
+
+    fn place(&self) -> Place {
+        let position = self.record.position();
+        Place::Line {
+            line: position.map_or(0, csv::Position::line),
+            byte: position.map_or(0, csv::Position::byte),
+        }
+    }
+}

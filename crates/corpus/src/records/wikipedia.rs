@@ -1,0 +1,270 @@
+//! Wikipedia as others pack it: `WikiExtractor`, KILT, Cirrus search dumps, Wikimedia Enterprise.
+
+use std::io::BufRead;
+use std::path::Path;
+
+use ragdex_core::Section;
+use serde_json::Value;
+
+use super::jsonl::{Object, objects, scalar};
+use super::lines::Lines;
+use super::{Record, Row, Skip};
+use crate::outline::Outline;
+use crate::text::{Html, decode_references};
+use crate::{Error, PageKinds};
+
+/// Stands before the path of a heading: `Section::::History.:Early years.`
+const SECTION: &str = "Section::::";
+
+/// Stands before an item of a list: `BULLET::::- one`
+const BULLET: &str = "BULLET::::";
+
+/// Reads the output of `WikiExtractor`: JSON lines, or `<doc>` elements when `head` begins with one.
+///
+/// The field `revid` is not taken: it is the id of the last editor where that one was logged in.
+pub(crate) fn read_wikiextractor<R: BufRead + 'static>(
+    path: &Path,
+    head: &[u8],
+    reader: R,
+) -> Box<dyn Iterator<Item = Result<Record, Error>>> {
+    if head.trim_ascii_start().starts_with(b"<doc") {
+        return Box::new(read_tagged(path, reader));
+    }
+    Box::new(objects(path, reader, |mut object: Object| {
+        let title = take(&mut object, "title").unwrap_or_default();
+        let text = take(&mut object, "text").ok_or("field `text` expected")?;
+        let row = Row {
+            key: take(&mut object, "id"),
+            url: take(&mut object, "url"),
+            sections: extracted_sections(text.lines(), &title),
+            title,
+            ..Row::default()
+        };
+        Ok(Record::of(row.into_document()))
+    }))
+}
+
+/// Reads `<doc id="…" url="…" title="…">`, the title, the text, `</doc>`.
+fn read_tagged<R: BufRead>(
+    path: &Path,
+    reader: R,
+) -> impl Iterator<Item = Result<Record, Error>> + use<R> {
+    let mut lines = Lines::new(path, reader);
+    std::iter::from_fn(move || tagged_record(&mut lines).transpose())
+}
+
+fn tagged_record<R: BufRead>(lines: &mut Lines<R>) -> Result<Option<Record>, Error> {
+    let tag = match lines.next()? {
+        None => return Ok(None),
+        Some(Err(bad)) => return Ok(Some(Record::Bad(bad))),
+        Some(Ok(line)) => line.to_owned(),
+    };
+    if !tag.starts_with("<doc ") {
+        return Ok(Some(Record::Bad(lines.bad("`<doc …>` expected".into()))));
+    }
+    let title = tag_attribute(&tag, "title").unwrap_or_default();
+    let mut text = Vec::new();
+    let mut trouble = None;
+    loop {
+        match lines.next()? {
+            None => return Ok(Some(Record::Bad(lines.bad("`</doc>` expected".into())))),
+            Some(Err(bad)) => trouble = Some(bad),
+            Some(Ok("</doc>")) => break,
+            Some(Ok(line)) => text.push(line.to_owned()),
+        }
+    }
+    if let Some(bad) = trouble {
+        return Ok(Some(Record::Bad(bad)));
+    }
+    let row = Row {
+        key: tag_attribute(&tag, "id"),
+        url: tag_attribute(&tag, "url"),
+        sections: extracted_sections(text.iter().map(String::as_str), &title),
+        title,
+        ..Row::default()
+    };
+    Ok(Some(Record::of(row.into_document())))
+}
+
+fn tag_attribute(tag: &str, name: &str) -> Option<String> {
+    let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
+    // A title may hold quotation marks; the attributes are always in this order.
+    let end = ["\" url=\"", "\" title=\"", "\">"]
+        .iter()
+        .filter_map(|end| rest.find(end))
+        .min()?;
+    Some(decode_references(&rest[..end]))
+}
+
+/// The sections of extracted text, in which each line is a paragraph. The title may be the first.
+fn extracted_sections<'a>(lines: impl Iterator<Item = &'a str>, title: &str) -> Vec<Section> {
+    let lines = lines
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(decode_references);
+    marked_sections(
+        lines
+            .enumerate()
+            .filter(|(i, line)| *i > 0 || line != title)
+            .map(|l| l.1),
+    )
+}
+
+/// Makes sections of paragraphs among which headings and list items are marked.
+fn marked_sections(paragraphs: impl Iterator<Item = String>) -> Vec<Section> {
+    let mut outline = Outline::default();
+    outline.set_title(String::new());
+    for paragraph in paragraphs {
+        if let Some(path) = paragraph.trim().strip_prefix(SECTION) {
+            let path = path.trim_end_matches('.');
+            for (level, heading) in path.split(".:").enumerate() {
+                outline.heading(level + 1, heading);
+            }
+        } else {
+            let text = paragraph.strip_prefix(BULLET).unwrap_or(&paragraph);
+            let text = text.trim_start_matches("- ").trim();
+            if !text.is_empty() {
+                outline.paragraph(text.to_owned());
+            }
+        }
+    }
+    outline.sections
+}
+
+/// Reads the knowledge source of KILT.
+pub(crate) fn read_kilt<R: BufRead>(
+    path: &Path,
+    reader: R,
+) -> impl Iterator<Item = Result<Record, Error>> + use<R> {
+    objects(path, reader, |mut object: Object| {
+        let title = take(&mut object, "wikipedia_title").unwrap_or_default();
+        let Some(Value::Array(text)) = object.remove("text") else {
+            return Err("field `text`: a list of paragraphs expected".into());
+        };
+        let history = object.get("history");
+        let row = Row {
+            key: take_first(&object, &["wikipedia_id", "_id"]),
+            url: history.and_then(|h| h.get("url")).cloned().and_then(scalar),
+            revision: history
+                .and_then(|h| h.get("revid"))
+                .cloned()
+                .and_then(scalar),
+            // The first element is the title.
+            sections: marked_sections(text.into_iter().skip(1).filter_map(scalar)),
+            title,
+        };
+        Ok(Record::of(row.into_document()))
+    })
+}
+
+/// Reads a search dump: lines in pairs, of which the first has the id.
+pub(crate) fn read_cirrus<R: BufRead>(
+    path: &Path,
+    reader: R,
+    kinds: PageKinds,
+) -> impl Iterator<Item = Result<Record, Error>> + use<R> {
+    let mut id = None;
+    let records = objects(path, reader, move |mut object: Object| {
+        if let Some(index) = object.get("index").filter(|index| index.is_object()) {
+            id = index.get("_id").cloned().and_then(scalar);
+            return Ok(None);
+        }
+        let key = id.take().or_else(|| take(&mut object, "page_id"));
+        let key = key.ok_or("a line with `index` and `_id` expected before this one")?;
+        let namespace = object.get("namespace").and_then(Value::as_i64).unwrap_or(0);
+        let templates = object.get("template").and_then(Value::as_array);
+        let is_disambiguation = templates.is_some_and(|templates| {
+            let mut names = templates.iter().filter_map(Value::as_str);
+            names.any(|name| name.to_lowercase().contains(":disambig"))
+        });
+        if let Some(skip) = unwanted(&kinds, namespace, is_disambiguation) {
+            return Ok(Some(Record::Skipped(skip)));
+        }
+        let text = take(&mut object, "text").ok_or("field `text` expected")?;
+        let row = Row {
+            key: Some(key),
+            title: take(&mut object, "title").unwrap_or_default(),
+            url: None,
+            revision: take(&mut object, "version"),
+            sections: vec![Section::lead(super::paragraphs(&text))],
+        };
+        Ok(Some(Record::of(row.into_document())))
+    });
+    records
+}
+
+/// Reads the HTML of a Wikimedia Enterprise snapshot. Fields that are zero are left out there.
+pub(crate) fn read_enterprise<R: BufRead>(
+    path: &Path,
+    reader: R,
+    kinds: PageKinds,
+    code_blocks: bool,
+) -> impl Iterator<Item = Result<Record, Error>> + use<R> {
+    objects(path, reader, move |mut object: Object| {
+        let html = object
+            .get_mut("article_body")
+            .and_then(|body| body.get_mut("html"));
+        let Some(Value::String(html)) = html.map(Value::take) else {
+            return Err("field `article_body.html` expected".into());
+        };
+        let namespace = object.get("namespace").and_then(|n| n.get("identifier"));
+        let namespace = namespace.and_then(Value::as_i64).unwrap_or(0);
+        let is_disambiguation = html.contains("mw:PageProp/disambiguation");
+        if let Some(skip) = unwanted(&kinds, namespace, is_disambiguation) {
+            return Ok(Record::Skipped(skip));
+        }
+        let version = object
+            .get("version")
+            .and_then(|version| version.get("identifier"));
+        let row = Row {
+            key: take_first(&object, &["identifier"]),
+            revision: version.cloned().and_then(scalar),
+            url: take(&mut object, "url"),
+            title: take(&mut object, "name").unwrap_or_default(),
+            sections: Html::with_rule(code_blocks, is_no_prose)
+                .parse(&html)
+                .sections,
+        };
+        Ok(Record::of(row.into_document()))
+    })
+}
+
+/// Elements of Parsoid's HTML that hold no prose.
+fn is_no_prose(name: &str, attributes: &str) -> bool {
+    let marks = [
+        "infobox",
+        "navbox",
+        "reference",
+        "reflist",
+        "hatnote",
+        "metadata",
+        "mw-empty-elt",
+        "thumb",
+        "role=\"note\"",
+        "mw:Extension/ref",
+    ];
+    matches!(name, "table" | "figure" | "ul" | "ol" | "dl" | "title")
+        || marks.iter().any(|mark| attributes.contains(mark))
+}
+
+/// What rules a page out that is no wikitext.
+fn unwanted(kinds: &PageKinds, namespace: i64, is_disambiguation: bool) -> Option<Skip> {
+    let is_asked_for = |n| kinds.namespaces.contains(&n);
+    if !i32::try_from(namespace).is_ok_and(is_asked_for) {
+        Some(Skip::Namespace)
+    } else if is_disambiguation && !kinds.disambiguation {
+        Some(Skip::Disambiguation)
+    } else {
+        None
+    }
+}
+
+fn take(object: &mut Object, name: &str) -> Option<String> {
+    object.get_mut(name).map(Value::take).and_then(scalar)
+}
+
+fn take_first(object: &Object, names: &[&str]) -> Option<String> {
+    names
+        .iter()
+        .find_map(|name| object.get(*name).cloned().and_then(scalar))
+}

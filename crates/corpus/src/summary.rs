@@ -1,0 +1,117 @@
+//! What was read, and what was left out for which reason.
+
+use std::fmt;
+
+use ragdex_wikitext::Counters;
+
+use crate::records::Skip;
+
+/// Totals of a reading. The same for every number of threads.
+///
+/// Every record is a document or counted under one reason:
+/// `records == documents + skipped().map(n).sum()`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Pages, lines, rows or files met.
+    pub records: u64,
+    /// Documents given out.
+    pub documents: u64,
+    /// Pages that only lead to another page.
+    pub redirects: u64,
+    /// Pages of namespaces that were not asked for.
+    pub other_namespaces: u64,
+    /// Pages that are no wikitext, such as modules and style sheets.
+    pub other_models: u64,
+    /// Articles, when they were not asked for.
+    pub articles: u64,
+    /// Disambiguation pages, when they were not asked for.
+    pub disambiguation: u64,
+    /// Lists, when they were not asked for.
+    pub lists: u64,
+    /// Pages whose text was suppressed or is not part of the dump.
+    pub withheld: u64,
+    /// Pages over 64 MB.
+    pub too_long: u64,
+    /// Records without any text.
+    pub empty: u64,
+    /// Records that cannot be used.
+    pub bad_records: u64,
+    /// Documents whose key an earlier document of the same reading had. They are given out, and
+    /// replace the earlier in a knowledge base. Not counted for dumps, whose pages have ids.
+    pub duplicate_keys: u64,
+    /// Pages whose text does not match the checksum in the dump. They are given out.
+    pub checksum_mismatches: u64,
+    /// Files in folders that are of no kind that is read; no records.
+    pub other_files: u64,
+    /// What was dropped from wikitext.
+    pub wikitext: Counters,
+}
+
+impl Summary {
+    /// The reasons for which records were left out, those that occurred, with their numbers.
+    pub fn skipped(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let reasons = [
+            ("redirects", self.redirects),
+            ("pages of other namespaces", self.other_namespaces),
+            ("pages that are no wikitext", self.other_models),
+            ("articles", self.articles),
+            ("disambiguation pages", self.disambiguation),
+            ("lists", self.lists),
+            ("pages without their text", self.withheld),
+            ("pages over 64 MB", self.too_long),
+            ("records without text", self.empty),
+            ("bad records", self.bad_records),
+        ];
+        reasons.into_iter().filter(|(_, n)| *n > 0)
+    }
+
+    pub(crate) fn count_skip(&mut self, skip: Skip) {
+        self.records += 1;
+        *match skip {
+            Skip::Redirect => &mut self.redirects,
+            Skip::Namespace => &mut self.other_namespaces,
+            Skip::Model => &mut self.other_models,
+            Skip::Article => &mut self.articles,
+            Skip::Disambiguation => &mut self.disambiguation,
+            Skip::List => &mut self.lists,
+            Skip::Withheld => &mut self.withheld,
+            Skip::TooLong => &mut self.too_long,
+            Skip::Empty => &mut self.empty,
+        } += 1;
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} documents from {} records",
+            self.documents, self.records
+        )?;
+        for (i, (reason, n)) in self.skipped().enumerate() {
+            let lead = if i == 0 { "; left out: " } else { ", " };
+            write!(f, "{lead}{n} {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_names_only_what_occurred() {
+        let mut summary = Summary {
+            records: 2,
+            documents: 2,
+            ..Summary::default()
+        };
+        assert_eq!(summary.to_string(), "2 documents from 2 records");
+        summary.count_skip(Skip::Redirect);
+        summary.count_skip(Skip::Redirect);
+        let expected = "2 documents from 4 records; left out: 2 redirects";
+        assert_eq!(summary.to_string(), expected);
+    }
+}

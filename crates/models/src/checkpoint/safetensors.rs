@@ -1,0 +1,99 @@
+//! The tensors of a safetensors file, plain or in the 8-bit format of the bundled models.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use safetensors::{Dtype, SafeTensors};
+
+use super::element::{BLOCK, Element};
+use super::weights::StoredTensor;
+use crate::Error;
+
+/// The end of the name of a tensor of scales.
+const SCALE: &str = ".scale";
+
+/// What the header of a file says.
+#[derive(Debug)]
+pub(super) struct Header {
+    pub(super) tensors: BTreeMap<String, StoredTensor>,
+    /// `config` of the metadata: the `config.json` of a packed model.
+    pub(super) config: Option<String>,
+}
+
+/// Reads the header; `file` is the number of the file among those of the checkpoint.
+pub(super) fn read_header(bytes: &[u8], file: usize, path: &Path) -> Result<Header, Error> {
+    let damaged = |source| Error::Safetensors {
+        path: path.to_owned(),
+        source,
+    };
+    let (header_bytes, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    // Checks what `read_metadata` leaves open: that the data is as long as the header says.
+    SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let data = header_bytes + size_of::<u64>();
+    let mut tensors = BTreeMap::new();
+    for (name, info) in metadata.tensors() {
+        let (start, end) = info.data_offsets;
+        let tensor = StoredTensor {
+            element: element(info.dtype),
+            shape: info.shape.clone(),
+            strides: None,
+            file,
+            bytes: data + start..data + end,
+            scales: None,
+        };
+        tensors.insert(name, tensor);
+    }
+    join_scales(&mut tensors, path)?;
+    let config = metadata
+        .metadata()
+        .as_ref()
+        .and_then(|m| m.get("config").cloned());
+    Ok(Header { tensors, config })
+}
+
+fn element(dtype: Dtype) -> Element {
+    match dtype {
+        Dtype::F64 => Element::F64,
+        Dtype::F32 => Element::F32,
+        Dtype::F16 => Element::F16,
+        Dtype::BF16 => Element::Bf16,
+        Dtype::I8 => Element::I8,
+        other => Element::Other(other.bitsize().div_ceil(8)),
+    }
+}
+
+/// Puts each `name.scale` into the 8-bit tensor `name`.
+fn join_scales(tensors: &mut BTreeMap<String, StoredTensor>, path: &Path) -> Result<(), Error> {
+    let quantised: Vec<String> = tensors
+        .iter()
+        .filter(|(_, tensor)| tensor.element == Element::I8)
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in quantised {
+        let Some(scales) = tensors.remove(&format!("{name}{SCALE}")) else {
+            continue;
+        };
+        let Some(tensor) = tensors.get_mut(&name) else {
+            continue; // an 8-bit `name.scale`, taken as the scales of `name` before
+        };
+        if scales.element != Element::F16 || Some(&scales.shape) != scale_shape(tensor).as_ref() {
+            let what = format!(
+                "tensor `{name}{SCALE}`: f16 scales for blocks of {BLOCK} of shape {:?} expected",
+                tensor.shape
+            );
+            return Err(Error::malformed(path, what));
+        }
+        tensor.scales = Some(scales.bytes);
+    }
+    Ok(())
+}
+
+fn scale_shape(tensor: &StoredTensor) -> Option<Vec<usize>> {
+    let mut shape = tensor.shape.clone();
+    let columns = shape.last_mut()?;
+    if *columns % BLOCK != 0 {
+        return None;
+    }
+    *columns /= BLOCK;
+    Some(shape)
+}

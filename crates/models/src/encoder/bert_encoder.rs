@@ -1,0 +1,206 @@
+//! Encoders of the BERT family.
+
+use std::ops::Range;
+
+use super::head::Head;
+use super::plan::Plan;
+use super::{
+    EncodeOptions, Encoder, EncoderDescription, EncoderOptions, PassageForm, PassageText,
+    Precision, schedule,
+};
+use crate::bert::{BertModel, PackedSequences};
+use crate::{Checkpoint, Encoding, Error, Tokenizer};
+
+/// How many texts are tokenised by one thread at a time: about 10 ms of work.
+const TOKENIZE_CHUNK: usize = 32;
+
+/// A DPR encoder, a model of sentence-transformers, or a bare BERT with a pooling that the user
+/// names.
+///
+/// | checkpoint | pooling | passages |
+/// | --- | --- | --- |
+/// | DPR, context or question; the question encoder in RAG | CLS, then `encode_proj` if any | [`PassageForm::Pair`] |
+/// | sentence-transformers (`modules.json`) | as its files say, with its prompts | [`PassageForm::Joined`] |
+/// | bare BERT | [`EncoderOptions::pooling`], else an error | [`PassageForm::Joined`] |
+///
+/// A tower of DPR encodes passages as well as questions, but only those it was trained for mean
+/// something.
+#[derive(Debug, Clone)]
+pub struct BertEncoder {
+    model: BertModel,
+    head: Head,
+    tokenizer: Tokenizer,
+    vocab_size: usize,
+    description: EncoderDescription,
+}
+
+impl BertEncoder {
+    /// Loads the encoder of a checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensors`], [`Error::Shape`], [`Error::Config`], [`Error::NotANumber`];
+    /// [`Error::PoolingUnknown`] for a bare BERT when `options` names no pooling.
+    pub fn open(checkpoint: &Checkpoint, options: &EncoderOptions) -> Result<Self, Error> {
+        let plan = Plan::make(checkpoint, options)?;
+        checkpoint.require(&plan.config.tensors(plan.layout.prefix))?;
+        let tokenizer = checkpoint.tokenizer(plan.layout.tokenizer)?;
+        let head = Head::load(checkpoint, &plan, options)?;
+        // DPR attends to nothing that looks like padding; sentence encoders attend to all.
+        let masked_id = plan.layout.dpr.map(|_| plan.config.pad_token_id);
+        let weights = checkpoint.var_builder(&options.device);
+        let weights = match plan.layout.prefix.trim_end_matches('.') {
+            "" => weights,
+            prefix => weights.pp(prefix),
+        };
+        let model = BertModel::load(&plan.config, &weights, masked_id)?;
+        let max_tokens = plan.max_tokens(tokenizer.max_length(), options);
+        let (passage_prompt, question_prompt) = match plan.sentence {
+            Some(sentence) => (sentence.passage_prompt, sentence.question_prompt),
+            None => Default::default(),
+        };
+        let description = EncoderDescription {
+            id: checkpoint.id().to_owned(),
+            revision: checkpoint.revision().map(str::to_owned),
+            sha256: checkpoint.sha256(),
+            dim: head.dim,
+            pooling: plan.pooling,
+            normalize: head.normalizes(),
+            scale: options.scale.unwrap_or(1.0),
+            max_tokens,
+            passage_form: plan.passage_form,
+            passage_prompt,
+            question_prompt,
+            precision: Precision::F32,
+        };
+        Ok(Self {
+            model,
+            head,
+            tokenizer,
+            vocab_size: plan.config.vocab_size,
+            description,
+        })
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    fn tokenize_passage(&self, passage: PassageText<'_>) -> Result<Encoding, Error> {
+        let max_length = Some(self.description.max_tokens);
+        let PassageText { title, text } = passage;
+        match self.description.passage_form {
+            PassageForm::Pair => self.tokenizer.encode_pair(title, text, max_length),
+            PassageForm::Joined => {
+                let prompt = &self.description.passage_prompt;
+                let space = if title.is_empty() { "" } else { " " };
+                self.tokenizer
+                    .encode(&format!("{prompt}{title}{space}{text}"), max_length)
+            }
+        }
+    }
+
+    fn tokenize_question(&self, question: &str) -> Result<Encoding, Error> {
+        let prompt = &self.description.question_prompt;
+        let max_length = Some(self.description.max_tokens);
+        self.tokenizer
+            .encode(&format!("{prompt}{question}"), max_length)
+    }
+
+    /// Encodes `n` texts that `tokenize` gives.
+    fn encode(
+        &self,
+        n: usize,
+        tokenize: impl Fn(usize) -> Result<Encoding, Error> + Sync,
+        options: &EncodeOptions<'_>,
+    ) -> Result<Vec<f32>, Error> {
+        let chunks = schedule::run(n.div_ceil(TOKENIZE_CHUNK), options, |chunk| {
+            let start = chunk * TOKENIZE_CHUNK;
+            let texts = start..n.min(start + TOKENIZE_CHUNK);
+            texts
+                .map(|i| self.check(tokenize(i)?))
+                .collect::<Result<Vec<_>, Error>>()
+        })?;
+        let encodings = chunks.concat();
+        let batches = batches(&encodings, options.max_batch_tokens);
+        let vectors = schedule::run(batches.len(), options, |i| {
+            let texts = batches[i].clone();
+            let batch: PackedSequences = encodings[texts.clone()].iter().collect();
+            let hidden = self.model.forward(&batch)?;
+            let vectors = self.head.forward(&hidden, &batch)?;
+            (options.on_progress)(texts.len());
+            Ok(vectors)
+        })?;
+        Ok(vectors.concat())
+    }
+
+    /// Makes tokens what the model is fed: token types 0, ids within its vocabulary.
+    fn check(&self, mut encoding: Encoding) -> Result<Encoding, Error> {
+        encoding.type_ids.fill(0);
+        let highest = encoding.ids.iter().copied().max();
+        match highest {
+            Some(id) if (id as usize) < self.vocab_size => Ok(encoding),
+            Some(id) => Err(Error::TokenId {
+                id,
+                vocab_size: self.vocab_size,
+            }),
+            None => Err(Error::Config {
+                path: self.description.id.clone().into(),
+                key: "post_processor".into(),
+                what: "a tokenizer that adds special tokens expected".into(),
+            }),
+        }
+    }
+}
+
+impl Encoder for BertEncoder {
+    fn dim(&self) -> usize {
+        self.description.dim
+    }
+
+    fn description(&self) -> &EncoderDescription {
+        &self.description
+    }
+
+    fn encode_passages(
+        &self,
+        passages: &[PassageText<'_>],
+        options: &EncodeOptions<'_>,
+    ) -> Result<Vec<f32>, Error> {
+        self.encode(
+            passages.len(),
+            |i| self.tokenize_passage(passages[i]),
+            options,
+        )
+    }
+
+    fn encode_questions(
+        &self,
+        questions: &[&str],
+        options: &EncodeOptions<'_>,
+    ) -> Result<Vec<f32>, Error> {
+        self.encode(
+            questions.len(),
+            |i| self.tokenize_question(questions[i]),
+            options,
+        )
+    }
+}
+
+/// Cuts a run of texts into batches of about as many tokens; a longer text is a batch of its own.
+fn batches(encodings: &[Encoding], max_tokens: usize) -> Vec<Range<usize>> {
+    let mut batches = Vec::new();
+    let (mut start, mut tokens) = (0, 0);
+    for (i, encoding) in encodings.iter().enumerate() {
+        let length = encoding.ids.len();
+        if i > start && tokens + length > max_tokens {
+            batches.push(start..i);
+            (start, tokens) = (i, 0);
+        }
+        tokens += length;
+    }
+    if start < encodings.len() {
+        batches.push(start..encodings.len());
+    }
+    batches
+}

@@ -1,0 +1,196 @@
+//! What can go wrong with checkpoints, tokenizers and encoders.
+
+use std::path::PathBuf;
+
+use ragdex_core::Cancelled;
+
+/// An error of this crate. Paths of checkpoints held in memory are `<id>/<file>`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file cannot be read.
+    #[error("`{}`: cannot be read", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A name is neither a folder nor a cached model.
+    #[error("`{id}` is no folder, and the model cache `{}` does not hold it", cache.display())]
+    NotCached {
+        /// The name asked for.
+        id: String,
+        /// The cache folder searched.
+        cache: PathBuf,
+    },
+    /// A text cannot name a model or a revision of one.
+    #[error("`{id}` names no model: a folder, `name` or `organisation/name` expected")]
+    ModelId {
+        /// The text.
+        id: String,
+    },
+    /// A checkpoint lacks a file.
+    #[error("`{}`: {expected} expected, none found", path.display())]
+    MissingFile {
+        /// The folder.
+        path: PathBuf,
+        /// The names that would serve.
+        expected: &'static str,
+    },
+    /// A file is no JSON, or JSON of another shape.
+    #[error("`{}`: malformed JSON", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        source: serde_json::Error,
+    },
+    /// A safetensors file is damaged.
+    #[error("`{}`: damaged safetensors file", path.display())]
+    Safetensors {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        source: safetensors::SafeTensorError,
+    },
+    /// A file contradicts itself or its format.
+    #[error("`{}`: {what}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file and what.
+        what: String,
+    },
+    /// A pickle asks for code that is not needed for tensors.
+    #[error(
+        "`{}`: byte {position}: the pickle names `{global}`; only what rebuilds tensors is accepted",
+        path.display()
+    )]
+    ForbiddenGlobal {
+        /// The file.
+        path: PathBuf,
+        /// Where in the pickle.
+        position: usize,
+        /// The class or function, as `module.name`.
+        global: String,
+    },
+    /// The weights lack tensors that the model needs.
+    #[error(
+        "`{}`: {} tensors missing: `{}`", path.display(), names.len(), names.join("`, `")
+    )]
+    MissingTensors {
+        /// The weights file or its folder.
+        path: PathBuf,
+        /// Every missing tensor.
+        names: Vec<String>,
+    },
+    /// A tensor has another shape than the configuration says.
+    #[error("`{}`: tensor `{tensor}`: shape {expected:?} expected, found {found:?}", path.display())]
+    Shape {
+        /// The weights file or its folder.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// The shape by the configuration.
+        expected: Vec<usize>,
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// A tensor holds something that is not a number.
+    #[error("`{}`: weights hold NaN: tensor `{tensor}`", path.display())]
+    NotANumber {
+        /// The weights file or its folder.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+    },
+    /// A configuration asks for what this crate does not do, or misses a value.
+    #[error("`{}`: `{key}`: {what}", path.display())]
+    Config {
+        /// The configuration file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// What is expected, and what was found.
+        what: String,
+    },
+    /// A tokenizer cannot be built or fails on a text.
+    #[error("`{}`: tokenizer: {source}", path.display())]
+    Tokenizer {
+        /// The tokenizer file or its folder.
+        path: PathBuf,
+        /// What the tokenizer says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A BERT checkpoint does not say how token vectors become one vector.
+    #[error("`{}`: neither a DPR encoder nor a sentence encoder: pooling unknown", path.display())]
+    PoolingUnknown {
+        /// The checkpoint.
+        path: PathBuf,
+    },
+    /// The tokenizer gives an id for which the model has no embedding.
+    #[error("token id {id}: the model has {vocab_size} embeddings")]
+    TokenId {
+        /// The id.
+        id: u32,
+        /// The number of rows of the embedding table.
+        vocab_size: usize,
+    },
+    /// A text has more tokens than the model has positions.
+    #[error("at most {limit} tokens expected, the positions of the model, found {tokens}")]
+    TooLong {
+        /// The tokens of the text.
+        tokens: usize,
+        /// The positions of the model.
+        limit: usize,
+    },
+    /// The two encoders of a pair give vectors of different width.
+    #[error("{passage}-dimensional question vectors expected, found {question}")]
+    Dimension {
+        /// The width of passage vectors.
+        passage: usize,
+        /// The width of question vectors.
+        question: usize,
+    },
+    /// A tensor operation failed.
+    #[error("tensor operation failed")]
+    Candle(#[from] candle_core::Error),
+    /// Threads cannot be started.
+    #[error("threads cannot be started")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The work was stopped.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+impl Error {
+    /// Tells what the user can do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotCached { id, .. } => {
+                format!("pull `{id}` first, or name a folder that holds config.json and weights")
+            }
+            Self::Safetensors { .. } | Self::NotANumber { .. } => {
+                "the file may be cut short or damaged: get it again".into()
+            }
+            Self::ForbiddenGlobal { .. } => {
+                "convert the checkpoint to safetensors where it was made".into()
+            }
+            Self::MissingTensors { .. } | Self::Shape { .. } => {
+                "config.json and the weights may belong to different models".into()
+            }
+            Self::PoolingUnknown { .. } => "name the pooling: cls, mean or max".into(),
+            Self::TokenId { .. } => "tokenizer and weights belong to different models".into(),
+            Self::Dimension { .. } => "name a context and a question encoder of one pair".into(),
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn malformed(path: impl Into<PathBuf>, what: impl Into<String>) -> Self {
+        Self::Malformed {
+            path: path.into(),
+            what: what.into(),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What is asked for, and what comes back.
+
+use std::ops::Range;
+
+use ragdex_core::Cancel;
+use serde::{Deserialize, Serialize};
+
+use crate::GenerationOptions;
+
+/// How passages are marginalised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RagKind {
+    /// At every token: each may come from another passage.
+    #[serde(rename = "rag-token")]
+    Token,
+    /// Over the whole sequence: one passage carries the answer.
+    #[serde(rename = "rag-sequence")]
+    Sequence,
+}
+
+impl std::fmt::Display for RagKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Token => "rag-token",
+            Self::Sequence => "rag-sequence",
+        })
+    }
+}
+
+/// How RAG-Sequence scores the hypotheses that the passages propose.
+///
+/// # Source
+/// Lewis et al. 2020, §2.5. The reference library has the thorough way only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SequenceDecoding {
+    /// Every hypothesis under every passage.
+    #[default]
+    Thorough,
+    /// A passage that did not propose the hypothesis contributes nothing.
+    Fast,
+}
+
+/// A retrieved passage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PassageInput {
+    /// The title; may be empty.
+    pub title: String,
+    /// The text.
+    pub text: String,
+    /// The inner product of question and passage.
+    pub score: f32,
+}
+
+/// A question with its passages, best first.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// The question.
+    pub question: &'a str,
+    /// What was retrieved for it, in the order of the index.
+    pub passages: &'a [PassageInput],
+}
+
+/// How to answer; what is `None` comes from the checkpoint.
+#[derive(Debug, Clone, Default)]
+pub struct AnswerOptions {
+    /// How passages are marginalised. Without a word of the checkpoint either: RAG-Token.
+    pub kind: Option<RagKind>,
+    /// How many of the passages are read. `None`: the checkpoint's number, or all if fewer.
+    pub n_docs: Option<usize>,
+    /// What stands before every context.
+    pub prefix: Option<String>,
+    /// The most tokens of a context; never more than the generator has positions.
+    pub max_combined_length: Option<usize>,
+    /// Generation settings.
+    pub generation: GenerationOptions,
+    /// RAG-Sequence: whether repeated hypotheses are dropped before scoring.
+    pub do_deduplication: Option<bool>,
+    /// RAG-Sequence: how hypotheses are scored.
+    pub sequence_decoding: SequenceDecoding,
+    /// Lets only runs of whole words of a passage's title or text be answers, and gives them in the
+    /// passage's own characters. A passage without the answer then counts as never saying it.
+    pub grounded: bool,
+    /// Stops the work at the next token.
+    pub cancel: Cancel,
+}
+
+/// An answer with its provenance.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answer {
+    /// The best candidate's text.
+    pub text: String,
+    /// `num_return_sequences` sequences, best first; RAG-Sequence gives fewer when the passages
+    /// propose fewer, grounded decoding when the passages hold fewer.
+    pub candidates: Vec<Candidate>,
+    /// One for each passage that was read, in the order given.
+    pub passages: Vec<PassageEvidence>,
+    /// RAG-Token: where each token of the best candidate behind the start token comes from.
+    /// Empty for RAG-Sequence, where all tokens come from one passage.
+    pub tokens: Vec<TokenEvidence>,
+}
+
+/// A sequence that may be the answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Candidate {
+    /// The text without special tokens and without space around it.
+    pub text: String,
+    /// Token ids from the start token to the first end token.
+    pub tokens: Vec<u32>,
+    /// RAG-Token: the log-probability as search scores it, with beams divided by the power of the
+    /// length. RAG-Sequence: `log p(y|x)`, without the begin token.
+    pub score: f32,
+}
+
+/// What a passage has to do with the best candidate.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PassageEvidence {
+    /// `p(z|x)`: softmax of the scores of the passages read.
+    pub prior: f32,
+    /// `p(z|x,y)`. RAG-Sequence: in proportion to `p(z|x) p(y|x,z)`. RAG-Token: the mean of
+    /// [`TokenEvidence::passages`] over the tokens that are not special.
+    pub posterior: f32,
+    /// Where the answer stands in the passage's text: byte ranges, ascending.
+    pub occurrences: Vec<Range<usize>>,
+}
+
+/// Where a token comes from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TokenEvidence {
+    /// The token.
+    pub token: u32,
+    /// For each passage, `p(z|x) p(y_t|x,z,y_<t)` in proportion to that of all.
+    pub passages: Vec<f32>,
+}
+
+/// How likely a given answer is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AnswerScore {
+    /// `log p(y|x)`. RAG-Sequence leaves the begin token out, as its generation does.
+    pub log_prob: f32,
+    /// `log p(y|x,z)` for each passage.
+    pub passage_log_probs: Vec<f32>,
+    /// `p(z|x,y)` for each passage, as in [`PassageEvidence::posterior`].
+    pub posterior: Vec<f32>,
+}

@@ -1,0 +1,275 @@
+//! From queries to answers: what one call does in between.
+
+use ragdex_models::DecodeOptions;
+use ragdex_models::bart::Encoded;
+
+use crate::answer::{
+    Answer, AnswerOptions, Candidate, PassageEvidence, PassageInput, Query, RagKind, TokenEvidence,
+};
+use crate::grounding::{GroundText, Grounding, passage_texts};
+use crate::locate::occurrences;
+use crate::search::Search;
+use crate::sequence::{Ranked, Ranking};
+use crate::{Error, GenerationSettings, RagModel, sequence, token};
+
+/// A query ready for the generator.
+pub(crate) struct Prepared<'a> {
+    /// The tokens of each context.
+    pub(crate) contexts: Vec<Vec<u32>>,
+    pub(crate) log_priors: Vec<f32>,
+    passages: &'a [PassageInput],
+    /// Text and title of each passage in tokens; empty unless answers are grounded.
+    texts: Vec<Vec<GroundText>>,
+}
+
+/// What search and ranking make of a query.
+struct Found {
+    candidates: Vec<Candidate>,
+    posterior: Vec<f32>,
+    tokens: Vec<TokenEvidence>,
+}
+
+impl RagModel {
+    pub(crate) fn prepare<'a>(
+        &self,
+        query: &Query<'a>,
+        options: &AnswerOptions,
+    ) -> Result<Prepared<'a>, Error> {
+        let available = query.passages.len();
+        let n_docs = options.n_docs.unwrap_or(self.config.n_docs.min(available));
+        if n_docs == 0 || n_docs > available {
+            return Err(Error::NDocs {
+                n_docs,
+                passages: available,
+            });
+        }
+        let passages = &query.passages[..n_docs];
+        if let Some(position) = passages.iter().position(|p| !p.score.is_finite()) {
+            return Err(Error::Score { position });
+        }
+        let mut log_priors: Vec<f32> = passages.iter().map(|p| p.score).collect();
+        ragdex_models::bart::log_softmax(&mut log_priors);
+        let contexts = passages
+            .iter()
+            .map(|passage| Ok(self.context(query.question, passage, options)?.1))
+            .collect::<Result<_, Error>>()?;
+        let texts = |passage| passage_texts(passage, &self.tokenizer);
+        Ok(Prepared {
+            contexts,
+            log_priors,
+            passages,
+            texts: if options.grounded {
+                passages.iter().map(texts).collect::<Result<_, _>>()?
+            } else {
+                Vec::new()
+            },
+        })
+    }
+
+    /// Answers queries that are searched together.
+    pub(crate) fn answer_run(
+        &self,
+        run: &[Prepared<'_>],
+        settings: &GenerationSettings,
+        options: &AnswerOptions,
+    ) -> Result<Vec<Answer>, Error> {
+        let encoded = self.encode(&run.iter().collect::<Vec<_>>())?;
+        let found = match options.kind.unwrap_or(self.kind()) {
+            RagKind::Token => self.find_by_token(run, &encoded, settings, options)?,
+            RagKind::Sequence => self.find_by_sequence(run, &encoded, settings, options)?,
+        };
+        let pairs = run.iter().zip(found);
+        pairs
+            .map(|(prepared, found)| prepared.answer(found))
+            .collect()
+    }
+
+    fn find_by_token(
+        &self,
+        run: &[Prepared<'_>],
+        encoded: &Encoded,
+        settings: &GenerationSettings,
+        options: &AnswerOptions,
+    ) -> Result<Vec<Found>, Error> {
+        let ground = |p: &Prepared<'_>| settings.grounding(p.texts.concat());
+        let grounded = run.iter().filter(|_| options.grounded);
+        let groundings: Vec<Grounding> = grounded.map(ground).collect();
+        let search = Search {
+            settings,
+            groundings: &groundings,
+            cancel: &options.cancel,
+        };
+        let log_priors = run.iter().map(|p| p.log_priors.clone()).collect();
+        let hypotheses = token::generate(&self.generator, encoded.clone(), log_priors, &search)?;
+        let own = run.iter().zip(parts(run, encoded)).zip(hypotheses);
+        own.map(|((prepared, encoded), hypotheses)| {
+            let best = hypotheses.first().ok_or(Error::NoAnswer)?;
+            let tokens = token::evidence(
+                &self.generator,
+                &encoded?,
+                &best.tokens,
+                &prepared.log_priors,
+            )?;
+            let posterior = token::posterior(&tokens, |id| self.is_special(id));
+            let scored = hypotheses.iter().map(|h| (h.tokens.as_slice(), h.score));
+            Ok(Found {
+                candidates: self.candidates(scored, prepared, &posterior, settings)?,
+                posterior,
+                tokens,
+            })
+        })
+        .collect()
+    }
+
+    fn find_by_sequence(
+        &self,
+        run: &[Prepared<'_>],
+        encoded: &Encoded,
+        settings: &GenerationSettings,
+        options: &AnswerOptions,
+    ) -> Result<Vec<Found>, Error> {
+        let texts = run.iter().flat_map(|p| &p.texts);
+        let groundings: Vec<Grounding> = texts.map(|t| settings.grounding(t.clone())).collect();
+        let search = Search {
+            settings,
+            groundings: &groundings,
+            cancel: &options.cancel,
+        };
+        let mut hypotheses = sequence::propose(&self.generator, encoded.clone(), &search)?;
+        let mut groundings = groundings.as_slice();
+        let own = run.iter().zip(parts(run, encoded));
+        own.map(|(prepared, encoded)| {
+            options.cancel.check()?;
+            let n_docs = prepared.contexts.len();
+            let own = hypotheses.drain(..n_docs).collect::<Vec<_>>();
+            let here;
+            (here, groundings) = groundings.split_at(n_docs.min(groundings.len()));
+            let ranking = Ranking {
+                settings,
+                special: self.special_tokens(),
+                label_smoothing: self.config.label_smoothing,
+                do_deduplication: options
+                    .do_deduplication
+                    .unwrap_or(self.config.do_deduplication),
+                decoding: options.sequence_decoding,
+                groundings: here,
+            };
+            let ranked = ranking.rank(&self.generator, &encoded?, &prepared.log_priors, &own)?;
+            self.found_sequences(&ranked, prepared, settings)
+        })
+        .collect()
+    }
+
+    fn found_sequences(
+        &self,
+        ranked: &[Ranked],
+        prepared: &Prepared<'_>,
+        settings: &GenerationSettings,
+    ) -> Result<Found, Error> {
+        let best = ranked.first().ok_or(Error::NoAnswer)?;
+        let posterior = best.score.posterior(&prepared.log_priors);
+        let scored = ranked.iter().map(|r| (r.tokens.as_slice(), r.log_prob));
+        Ok(Found {
+            candidates: self.candidates(scored, prepared, &posterior, settings)?,
+            posterior,
+            tokens: Vec::new(),
+        })
+    }
+
+    fn candidates<'a>(
+        &self,
+        scored: impl Iterator<Item = (&'a [u32], f32)>,
+        prepared: &Prepared<'_>,
+        posterior: &[f32],
+        settings: &GenerationSettings,
+    ) -> Result<Vec<Candidate>, Error> {
+        scored
+            .map(|(tokens, score)| {
+                let tokens = settings.cut(tokens);
+                let text = match prepared.own_words(tokens, posterior, settings) {
+                    Some(text) => text,
+                    None => self.tokenizer.decode(tokens, DecodeOptions::default())?,
+                };
+                Ok(Candidate {
+                    text: text.trim().to_owned(),
+                    tokens: tokens.to_vec(),
+                    score,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Prepared<'_> {
+    /// The characters of the likeliest passage that has the answer.
+    fn own_words(
+        &self,
+        tokens: &[u32],
+        posterior: &[f32],
+        settings: &GenerationSettings,
+    ) -> Option<String> {
+        let mut order: Vec<usize> = (0..self.texts.len()).collect();
+        order.sort_by(|&a, &b| posterior[b].total_cmp(&posterior[a]));
+        order.into_iter().find_map(|i| {
+            let grounding = settings.grounding(self.texts[i].clone());
+            let (place, bytes) = grounding.find(tokens)?;
+            let passage = &self.passages[i];
+            let text = [&passage.text, &passage.title][place];
+            text.get(bytes).map(str::to_owned)
+        })
+    }
+
+    fn answer(&self, found: Found) -> Result<Answer, Error> {
+        let best = found.candidates.first().ok_or(Error::NoAnswer)?;
+        let text = best.text.clone();
+        let passages = self
+            .passages
+            .iter()
+            .zip(&self.log_priors)
+            .zip(&found.posterior);
+        let passages = passages.map(|((passage, log_prior), posterior)| PassageEvidence {
+            prior: log_prior.exp(),
+            posterior: *posterior,
+            occurrences: occurrences(&text, &passage.text),
+        });
+        Ok(Answer {
+            passages: passages.collect(),
+            text,
+            candidates: found.candidates,
+            tokens: found.tokens,
+        })
+    }
+}
+
+impl GenerationSettings {
+    fn grounding(&self, texts: Vec<GroundText>) -> Grounding {
+        let begin = self
+            .bos_token_id
+            .filter(|&bos| bos != self.decoder_start_token_id);
+        let start = [self.decoder_start_token_id].into_iter().chain(begin);
+        Grounding::new(texts, start.collect(), self.eos_token_ids.clone())
+    }
+
+    /// A sequence up to its first end token.
+    fn cut<'a>(&self, tokens: &'a [u32]) -> &'a [u32] {
+        let generated = tokens.iter().skip(1);
+        let end = generated
+            .take_while(|token| !self.eos_token_ids.contains(token))
+            .count();
+        &tokens[..(end + 2).min(tokens.len())]
+    }
+}
+
+/// The encoded contexts of each query of a run.
+fn parts<'a>(
+    run: &'a [Prepared<'_>],
+    encoded: &'a Encoded,
+) -> impl Iterator<Item = Result<Encoded, Error>> + 'a {
+    let mut first = 0;
+    run.iter().map(move |prepared| {
+        let next = first + prepared.contexts.len() as u32;
+        let own: Vec<u32> = (first..next).collect();
+        first = next;
+        Ok(encoded.select(&own)?)
+    })
+}

@@ -1,0 +1,346 @@
+//! The stages of a build, joined.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::time::{Instant, SystemTime};
+
+use ragdex_core::{ContentHash, Document, Stage, Unit, Vectors};
+use ragdex_corpus::{ReadOptions, Source, Splitter};
+use ragdex_models::{EncoderPair, PassageText};
+use ragdex_store::{
+    DocumentMeta, Draft, EmbeddingShape, EncoderPair as RecordedPair, Index, PassageRecord,
+    SplitWriter, StagedPart, Staging, Store, Writer,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::kb::GENERATOR;
+use crate::models::{absolute_name, open_generator, open_pair, record};
+use crate::plan::{STDIN, plan};
+use crate::presets::MINI;
+use crate::results::{BuildReport, BuildTimes, DocumentCounts, PassageCounts};
+use crate::{BuildOptions, Context, Error, ErrorKind, Result};
+
+/// Passages of a part: what an interruption costs at most, 10 minutes of a BERT-base on one core; the
+/// 21 million passages of Wikipedia make 5,000 parts.
+const PART_PASSAGES: u64 = 4096;
+
+/// Passages encoded in one call: enough work for all threads, and 6 MB of vectors of 768 dimensions.
+const ENCODE_PASSAGES: usize = 2048;
+
+/// Builds a knowledge base at `path`: reads, splits and embeds the sources and commits the first
+/// snapshot.
+///
+/// After an interruption the same call goes on: finished parts are not made again, and the result is
+/// that of an undisturbed build. The same call on a finished knowledge base changes nothing. Input that
+/// turns out to be bad leaves nothing behind for a later call to trip over.
+///
+/// Memory does not depend on the size of the sources, except for 16 bytes a document.
+///
+/// # Errors
+/// [`Error::AlreadyBuilt`] when another build made the knowledge base; [`Error::EmptyCorpus`]; what
+/// reading, splitting, embedding and writing give.
+pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Result<BuildReport> {
+    let started = Instant::now();
+    let encoders = open_pair(&options.models, context)?;
+    check_generator(options, context)?;
+    let plan = plan(options, &encoders, PART_PASSAGES)?;
+    let mut writer = Store::create_or_open(path)?.writer("ragdex build")?;
+    if let Some(base) = writer.base() {
+        let snapshot = base.snapshot;
+        let reads_stdin = options
+            .sources
+            .iter()
+            .any(|source| source == Path::new(STDIN));
+        return match writer.committed(&plan)? {
+            Some(_) if !reads_stdin => Ok(unchanged(&writer)),
+            _ => Err(Error::AlreadyBuilt {
+                path: path.to_owned(),
+                snapshot,
+            }),
+        };
+    }
+    if options.restart
+        || options
+            .sources
+            .iter()
+            .any(|source| source == Path::new(STDIN))
+    {
+        writer.discard()?;
+    }
+    let staging = writer.stage(&plan)?;
+    let built = Build {
+        options,
+        context,
+        encoders: &encoders,
+        times: BuildTimes::default(),
+    }
+    .run(staging, started);
+    if let Err(error) = &built
+        && error.kind() == ErrorKind::BadInput
+    {
+        writer.discard()?;
+    }
+    built
+}
+
+/// Loads the generator once before hours of work that would end with one that cannot be loaded. The
+/// bundled one is known to be good.
+fn check_generator(options: &BuildOptions, context: &Context<'_>) -> Result<()> {
+    match &*options.models.generator {
+        MINI => Ok(()),
+        name => open_generator(name, &options.models.question_encoder, context).map(drop),
+    }
+}
+
+/// The report of a build that was done before.
+fn unchanged(writer: &Writer) -> BuildReport {
+    let counts = writer.base().map_or((1, 0, 0), |base| {
+        (base.snapshot, base.documents, base.passages)
+    });
+    BuildReport {
+        snapshot: counts.0,
+        documents: DocumentCounts {
+            unchanged: counts.1,
+            ..DocumentCounts::default()
+        },
+        passages: PassageCounts {
+            total: counts.2,
+            kept: counts.2,
+            ..PassageCounts::default()
+        },
+        embedded: 0,
+        skipped: BTreeMap::new(),
+        seconds: BuildTimes::default(),
+        peak_memory_bytes: None,
+    }
+}
+
+/// What is told of the reading, kept in the staging area for a run that does not read again.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct ReadSummary {
+    documents: u64,
+    skipped: BTreeMap<String, u64>,
+}
+
+/// One build under way.
+struct Build<'a> {
+    options: &'a BuildOptions,
+    context: &'a Context<'a>,
+    encoders: &'a EncoderPair,
+    times: BuildTimes,
+}
+
+impl Build<'_> {
+    fn run(mut self, staging: Staging<'_>, started: Instant) -> Result<BuildReport> {
+        let summary = self.split(&staging)?;
+        let parts = staging.parts()?;
+        let passages = parts.iter().map(StagedPart::n_passages).sum();
+        if passages == 0 {
+            return Err(Error::EmptyCorpus {
+                sources: self.options.sources.clone(),
+            });
+        }
+        let embedding = Instant::now();
+        self.embed(&staging, &parts, passages)?;
+        self.times.embed = embedding.elapsed().as_secs_f64();
+        let committing = Instant::now();
+        let snapshot = staging.prepare(self.draft())?.commit()?;
+        self.times.index = committing.elapsed().as_secs_f64();
+        self.times.total = started.elapsed().as_secs_f64();
+        Ok(BuildReport {
+            snapshot: snapshot.number(),
+            documents: DocumentCounts {
+                added: summary.documents,
+                ..DocumentCounts::default()
+            },
+            passages: PassageCounts {
+                total: passages,
+                added: passages,
+                ..PassageCounts::default()
+            },
+            embedded: passages,
+            skipped: summary.skipped,
+            seconds: self.times,
+            peak_memory_bytes: None,
+        })
+    }
+
+    /// Reads the sources and cuts them into parts, unless an interrupted run was through with that.
+    fn split(&mut self, staging: &Staging<'_>) -> Result<ReadSummary> {
+        if let Some(summary) = staging.split_summary()? {
+            return Ok(serde_json::from_value(summary).unwrap_or_default());
+        }
+        let reporter = self.context.reporter;
+        let mut source = Source::open(
+            &self.options.sources,
+            read_options(self.options, self.context),
+        )?;
+        reporter.start(Stage::Split, Unit::Bytes, source.total_bytes());
+        let mut parts = staging.split_writer(PART_PASSAGES)?;
+        let summary = self.push_documents(&mut source, &mut parts)?;
+        let splitting = Instant::now();
+        parts.finish(&json!(summary))?;
+        self.times.split += splitting.elapsed().as_secs_f64();
+        reporter.finish(Stage::Split);
+        Ok(summary)
+    }
+
+    fn push_documents(
+        &mut self,
+        source: &mut Source<'_>,
+        parts: &mut SplitWriter<'_>,
+    ) -> Result<ReadSummary> {
+        let splitter = Splitter::new(self.options.splitting)?;
+        let limit = self.options.reading.limit.unwrap_or(u64::MAX);
+        let mut keys = HashSet::new();
+        let mut summary = ReadSummary::default();
+        let mut repeated = 0;
+        while summary.documents < limit {
+            let reading = Instant::now();
+            let document = source.next().transpose()?;
+            self.times.read += reading.elapsed().as_secs_f64();
+            let Some(document) = document else {
+                break;
+            };
+            if !keys.insert(ContentHash::of_fields(&[&document.key])) {
+                repeated += 1;
+                continue;
+            }
+            let splitting = Instant::now();
+            parts.push(&meta(&document), &splitter.split(&document))?;
+            self.times.split += splitting.elapsed().as_secs_f64();
+            summary.documents += 1;
+            self.tell_progress(source, summary.documents, parts.n_passages());
+        }
+        let skipped = source.summary().skipped();
+        summary.skipped = skipped.map(|(reason, n)| (reason.to_owned(), n)).collect();
+        if repeated > 0 {
+            summary.skipped.insert("repeated keys".into(), repeated);
+            self.context.reporter.warn(&format!(
+                "{repeated} documents with the key of an earlier one are left out; `--key-column` names \
+                 the column that tells them apart"
+            ));
+        }
+        Ok(summary)
+    }
+
+    fn tell_progress(&self, source: &Source<'_>, documents: u64, passages: u64) {
+        // A line for every document would be most of the work.
+        if documents.is_multiple_of(64) {
+            let reporter = self.context.reporter;
+            reporter.advance(Stage::Split, source.position());
+            reporter.message(
+                Stage::Split,
+                &format!("{documents} documents, {passages} passages"),
+            );
+        }
+    }
+
+    /// Embeds the parts that have no vectors yet.
+    fn embed(&self, staging: &Staging<'_>, parts: &[StagedPart], total: u64) -> Result<()> {
+        let reporter = self.context.reporter;
+        reporter.start(Stage::Embed, Unit::Passages, Some(total));
+        let finished = parts.iter().filter(|part| part.embedded().is_some());
+        let done = std::sync::atomic::AtomicU64::new(finished.map(StagedPart::n_passages).sum());
+        let on_progress = |n: usize| {
+            let before = done.fetch_add(n as u64, std::sync::atomic::Ordering::Relaxed);
+            reporter.advance(Stage::Embed, before + n as u64);
+        };
+        for part in parts.iter().filter(|part| part.embedded().is_none()) {
+            self.embed_part(staging, part, &on_progress)?;
+        }
+        reporter.finish(Stage::Embed);
+        Ok(())
+    }
+
+    fn embed_part(
+        &self,
+        staging: &Staging<'_>,
+        part: &StagedPart,
+        on_progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<()> {
+        let encoder = self.encoders.context();
+        let shape = EmbeddingShape {
+            dim: encoder.dim(),
+            element: self.options.element,
+        };
+        let mut options = self.context.encode_options();
+        options.on_progress = on_progress;
+        let mut writer = staging.embeddings_writer(part, shape);
+        let mut passages = staging.passages(part)?;
+        loop {
+            let records = passages.by_ref().take(ENCODE_PASSAGES);
+            let records = records.collect::<Result<Vec<PassageRecord>, _>>()?;
+            if records.is_empty() {
+                break;
+            }
+            let texts: Vec<PassageText<'_>> = records.iter().map(text).collect();
+            let vectors = encoder.encode_passages(&texts, &options)?;
+            let vectors = Vectors::f32(&vectors, shape.dim).expect("rows of the encoder's width");
+            writer.push(vectors)?;
+        }
+        Ok(writer.finish()?)
+    }
+
+    fn draft(&self) -> Draft {
+        let models = &self.options.models;
+        let sources = self.options.sources.iter();
+        let sources: Vec<Value> = sources.map(|path| json!(path.to_string_lossy())).collect();
+        let exact = Index {
+            kind: "exact".into(),
+            parameters: Map::new(),
+            files: Vec::new(),
+        };
+        Draft {
+            created: SystemTime::now(),
+            encoder: Some(RecordedPair {
+                context: record(self.encoders.context().description()),
+                question: record(self.encoders.question().description()),
+            }),
+            splitting: object(json!(self.options.splitting)),
+            indexes: vec![exact],
+            source: object(json!({"paths": sources, "format": self.options.reading.format.name()})),
+            licences: models.licence.iter().cloned().collect(),
+            build: object(json!({ GENERATOR: absolute_name(&models.generator) })),
+            ..Draft::default()
+        }
+    }
+}
+
+fn read_options<'a>(options: &BuildOptions, context: &Context<'a>) -> ReadOptions<'a> {
+    let reading = &options.reading;
+    ReadOptions {
+        format: reading.format,
+        columns: reading.columns.clone(),
+        strict: reading.strict,
+        threads: context.threads.get(),
+        cancel: context.cancel.clone(),
+        reporter: context.reporter,
+        ..ReadOptions::default()
+    }
+}
+
+fn meta(document: &Document) -> DocumentMeta {
+    DocumentMeta {
+        key: document.key.clone(),
+        title: document.title.clone(),
+        url: document.url.clone(),
+        revision: document.revision.clone(),
+        hash: document.content_hash(),
+    }
+}
+
+fn text(record: &PassageRecord) -> PassageText<'_> {
+    PassageText {
+        title: &record.passage.title,
+        text: &record.passage.text,
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,196 @@
+//! What can go wrong, sorted by what the caller can do.
+
+use std::path::PathBuf;
+
+use ragdex_core::Cancelled;
+
+/// A result with [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What the caller can do about an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The input or the configuration is bad: trying again cannot help.
+    BadInput,
+    /// Something outside failed: the same call may succeed later.
+    Failed,
+    /// The caller asked for the stop.
+    Cancelled,
+}
+
+/// Why a knowledge base could not be built, opened, searched or asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Reading the sources.
+    #[error(transparent)]
+    Corpus(#[from] ragdex_corpus::Error),
+    /// A splitting rule that cannot work.
+    #[error(transparent)]
+    Split(#[from] ragdex_corpus::SplitOptionsError),
+    /// Reading or writing the knowledge base.
+    #[error(transparent)]
+    Store(#[from] ragdex_store::Error),
+    /// Loading or running an encoder.
+    #[error(transparent)]
+    Models(#[from] ragdex_models::Error),
+    /// Searching.
+    #[error(transparent)]
+    Index(#[from] ragdex_index::Error),
+    /// Generating.
+    #[error(transparent)]
+    Rag(#[from] ragdex_rag::Error),
+    /// The sources gave no passage.
+    #[error("the sources hold no document with text: {}", display_paths(sources))]
+    EmptyCorpus {
+        /// The sources read.
+        sources: Vec<PathBuf>,
+    },
+    /// The folder holds a knowledge base made by another command.
+    #[error("`{}`: holds a knowledge base already, snapshot {snapshot}", path.display())]
+    AlreadyBuilt {
+        /// The knowledge base.
+        path: PathBuf,
+        /// Its current snapshot.
+        snapshot: u64,
+    },
+    /// Encoders of different vector spaces.
+    #[error(
+        "the question encoder `{question}` gives {question_dim}-dimensional vectors, the passages have {passage_dim} dimensions (`{context}`)"
+    )]
+    EncoderPair {
+        /// The encoder of passages.
+        context: String,
+        /// The width of their vectors.
+        passage_dim: usize,
+        /// The encoder of questions.
+        question: String,
+        /// The width of its vectors.
+        question_dim: usize,
+    },
+    /// The weights recorded in a knowledge base are no longer what the name stands for.
+    #[error("encoder `{id}`: weights with SHA-256 {expected} expected, found {found}")]
+    OtherWeights {
+        /// The encoder.
+        id: String,
+        /// The hash recorded.
+        expected: String,
+        /// The hash found.
+        found: String,
+    },
+    /// The bundled models were asked for by a program that does not bundle them.
+    #[error("the bundled models `{id}` are not part of this program")]
+    NotBundled {
+        /// The id asked for.
+        id: String,
+    },
+    /// A knowledge base of vectors that were given, without an encoder.
+    #[error("`{}`: no question encoder is recorded", path.display())]
+    NoEncoder {
+        /// The knowledge base.
+        path: PathBuf,
+    },
+    /// No preset of this name.
+    #[error("no preset is called `{name}`")]
+    UnknownPreset {
+        /// The name.
+        name: String,
+    },
+    /// The generator reads more passages than there are.
+    #[error("{n_docs} passages for each question asked for, the knowledge base holds {passages}")]
+    TooFewPassages {
+        /// Passages asked for.
+        n_docs: usize,
+        /// Passages there are.
+        passages: u64,
+    },
+    /// Files of a knowledge base that do not check.
+    #[error("{} problems in the knowledge base, the first: {first}", 1 + more.len())]
+    Damaged {
+        /// The first problem.
+        first: Box<ragdex_store::Error>,
+        /// The others.
+        more: Vec<ragdex_store::Error>,
+    },
+    /// The thread pool could not be set up.
+    #[error("{threads} threads could not be started")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// What the pool says.
+        source: rayon::ThreadPoolBuildError,
+    },
+    /// The work was stopped.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+impl Error {
+    /// What the caller can do.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Cancelled(_)
+            | Self::Corpus(ragdex_corpus::Error::Cancelled(_))
+            | Self::Store(ragdex_store::Error::Cancelled(_))
+            | Self::Models(ragdex_models::Error::Cancelled(_))
+            | Self::Index(ragdex_index::Error::Cancelled(_))
+            | Self::Rag(ragdex_rag::Error::Cancelled(_)) => ErrorKind::Cancelled,
+            Self::Store(ragdex_store::Error::Unfinished { .. }) => ErrorKind::BadInput,
+            Self::Store(error) if error.is_transient() => ErrorKind::Failed,
+            Self::Corpus(ragdex_corpus::Error::Read { .. }) | Self::Threads { .. } => {
+                ErrorKind::Failed
+            }
+            _ => ErrorKind::BadInput,
+        }
+    }
+
+    /// What the user can do, where there is anything to do.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Corpus(error) => return error.hint(),
+            Self::Store(ragdex_store::Error::OtherPlan { .. }) => {
+                "run that command again to finish it, or add `--restart` to throw its work away"
+                    .into()
+            }
+            Self::Store(ragdex_store::Error::SourceChanged { .. }) => {
+                "add `--restart` to begin anew with the source as it is now".into()
+            }
+            Self::Split(_) => "see `ragdex build --help`".into(),
+            Self::Store(error) => return error.hint(),
+            Self::Models(error) => return error.hint(),
+            Self::Index(error) => return error.hint(),
+            Self::Rag(error) => return error.hint(),
+            Self::EmptyCorpus { .. } => {
+                "check the path and `--format`; `-v` names what was skipped".into()
+            }
+            Self::AlreadyBuilt { .. } => {
+                "search it as it is, or name a new folder for the new build".into()
+            }
+            Self::EncoderPair { .. } => {
+                "name the two encoders that were trained together, as a `--preset` does".into()
+            }
+            Self::OtherWeights { .. } => {
+                "restore the checkpoint that the knowledge base was built with, or build it anew"
+                    .into()
+            }
+            Self::NotBundled { .. } | Self::NoEncoder { .. } => {
+                "name one with `--question-encoder`".into()
+            }
+            Self::UnknownPreset { .. } => "see `ragdex models list`".into(),
+            Self::TooFewPassages { passages, .. } => {
+                format!("ask with `--n-docs {passages}` or less")
+            }
+            Self::Damaged { .. } => {
+                "copy the files named back from a backup, or build the knowledge base anew".into()
+            }
+            Self::Threads { .. } => "ask for fewer with `--threads`".into(),
+            Self::Cancelled(_) => "run the same command again; it goes on where it stopped".into(),
+        })
+    }
+}
+
+fn display_paths(paths: &[PathBuf]) -> String {
+    let quoted = paths.iter().map(|path| format!("`{}`", path.display()));
+    quoted.collect::<Vec<_>>().join(", ")
+}

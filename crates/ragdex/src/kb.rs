@@ -1,0 +1,148 @@
+//! An opened knowledge base.
+
+use std::path::{Path, PathBuf};
+
+use ragdex_store::{Manifest, Snapshot, Store};
+use serde_json::Value;
+
+use crate::answer::{AnswerOptions, Answerer};
+use crate::models::{open_generator, open_question_encoder};
+use crate::presets::MINI;
+use crate::results::{EncoderPairInfo, IndexInfo, Info, VerifyReport};
+use crate::search::Searcher;
+use crate::{Context, Error, Result};
+
+/// The name in the manifest's options of the model that writes answers.
+pub(crate) const GENERATOR: &str = "generator";
+
+/// One snapshot of a knowledge base, for reading.
+#[derive(Debug, Clone)]
+pub struct KnowledgeBase {
+    path: PathBuf,
+    snapshot: Snapshot,
+}
+
+impl KnowledgeBase {
+    /// Opens the current snapshot, or an older one by its number.
+    ///
+    /// Takes no lock; what is opened stays as it is, whatever writers do.
+    ///
+    /// # Errors
+    /// What the store gives for a folder that is no knowledge base, a snapshot that is not there and
+    /// damaged files.
+    pub fn open(path: &Path, snapshot: Option<u64>) -> Result<Self> {
+        let store = Store::open(path)?;
+        let snapshot = match snapshot {
+            Some(number) => store.snapshot(number)?,
+            None => store.current()?,
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            snapshot,
+        })
+    }
+
+    /// The number of the snapshot.
+    pub fn snapshot(&self) -> u64 {
+        self.snapshot.number()
+    }
+
+    /// Loads what searching needs; `question_encoder` replaces the recorded one.
+    ///
+    /// # Errors
+    /// What checkpoints give; [`Error::OtherWeights`] and [`Error::EncoderPair`] for an encoder that
+    /// does not fit the vectors.
+    pub fn searcher(
+        &self,
+        question_encoder: Option<&str>,
+        context: &Context<'_>,
+    ) -> Result<Searcher> {
+        let manifest = self.manifest();
+        let no_encoder = || Error::NoEncoder {
+            path: self.path.clone(),
+        };
+        let recorded = manifest.encoder.as_ref().ok_or_else(no_encoder)?;
+        let dim = manifest.embedding.ok_or_else(no_encoder)?.dim;
+        let encoder = open_question_encoder(question_encoder, recorded, dim, context)?;
+        Searcher::new(self.snapshot.clone(), self.path.clone(), encoder)
+    }
+
+    /// Loads what answering needs.
+    ///
+    /// # Errors
+    /// As [`KnowledgeBase::searcher`], and [`Error::TooFewPassages`].
+    pub fn answerer(&self, options: &AnswerOptions, context: &Context<'_>) -> Result<Answerer> {
+        let searcher = self.searcher(options.question_encoder.as_deref(), context)?;
+        let name = options.generator.as_deref();
+        let name = name.or_else(|| self.recorded_generator()).unwrap_or(MINI);
+        let question_encoder = searcher.encoder_id().to_owned();
+        let model = open_generator(name, &question_encoder, context)?;
+        Answerer::new(
+            searcher,
+            model,
+            name == MINI,
+            self.manifest().passages,
+            options,
+        )
+    }
+
+    /// Tells what the snapshot holds.
+    pub fn info(&self) -> Result<Info> {
+        let manifest = self.manifest();
+        let encoder = |which: fn(&ragdex_store::EncoderPair) -> &ragdex_store::Encoder| {
+            let encoder = manifest.encoder.as_ref().map(which);
+            serde_json::to_value(encoder).unwrap_or_default()
+        };
+        let indexes = manifest.indexes.iter().map(|index| IndexInfo {
+            kind: index.kind.clone(),
+            parameters: Value::Object(index.parameters.clone()),
+            bytes: index.files.iter().map(|file| file.bytes).sum(),
+        });
+        Ok(Info {
+            snapshot: manifest.snapshot,
+            documents: manifest.documents,
+            passages: manifest.passages,
+            dimension: manifest.embedding.map_or(0, |shape| shape.dim),
+            vectors: manifest
+                .embedding
+                .map_or(String::new(), |shape| shape.element.to_string()),
+            encoder: EncoderPairInfo {
+                context: encoder(|pair| &pair.context),
+                question: encoder(|pair| &pair.question),
+            },
+            generator: self.recorded_generator().map(str::to_owned),
+            splitter: Value::Object(manifest.splitting.clone()),
+            indexes: indexes.collect(),
+            bytes: manifest.bytes(),
+            created: manifest.created.clone(),
+        })
+    }
+
+    /// Checks every checksum and every reference between files.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] with every problem found.
+    pub fn verify(&self, context: &Context<'_>) -> Result<VerifyReport> {
+        let found = self.snapshot.verify(context.reporter, context.cancel)?;
+        let mut problems = found.problems.into_iter();
+        match problems.next() {
+            Some(first) => Err(Error::Damaged {
+                first: Box::new(first),
+                more: problems.collect(),
+            }),
+            None => Ok(VerifyReport {
+                snapshot: self.snapshot(),
+                files: found.n_files,
+                bytes: found.bytes,
+            }),
+        }
+    }
+
+    fn manifest(&self) -> &Manifest {
+        self.snapshot.manifest()
+    }
+
+    fn recorded_generator(&self) -> Option<&str> {
+        self.manifest().build.get(GENERATOR)?.as_str()
+    }
+}

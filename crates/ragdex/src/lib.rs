@@ -1,0 +1,52 @@
+//! Knowledge bases for retrieval-augmented generation: build, search, answer.
+//!
+//! [`build`] turns sources into a knowledge base, a folder. [`KnowledgeBase`] opens one; its
+//! [`Searcher`] finds passages and its [`Answerer`] writes answers from them, with provenance. What
+//! they return is in [`results`], in the form that the program prints as JSON.
+//!
+//! Every call takes a [`Context`]: who hears of progress, what may stop the work, where models run.
+//!
+//! ```no_run
+//! use ragdex::{AnswerOptions, BuildOptions, Cancel, Context, KnowledgeBase, NoReporter};
+//!
+//! # fn main() -> Result<(), ragdex::Error> {
+//! let cancel = Cancel::default();
+//! let context = Context::new(&NoReporter, &cancel);
+//! let options = BuildOptions {
+//!     sources: vec!["notes".into()],
+//!     models: "dpr-single-nq".parse::<ragdex::presets::Preset>()?.into(),
+//!     ..BuildOptions::default()
+//! };
+//! ragdex::build("notes-kb".as_ref(), &options, &context)?;
+//!
+//! let kb = KnowledgeBase::open("notes-kb".as_ref(), None)?;
+//! let answerer = kb.answerer(&AnswerOptions::default(), &context)?;
+//! for answer in answerer.answer(&["who owns the billing service?"], &context)? {
+//!     println!("{}", answer.answer);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod build;
+mod context;
+mod error;
+mod kb;
+mod models;
+mod options;
+mod plan;
+pub mod presets;
+pub mod results;
+mod search;
+
+pub use answer::{AnswerOptions, Answerer};
+pub use build::build;
+pub use context::{Bundled, Context, Device, DeviceError, set_threads};
+pub use error::{Error, ErrorKind, Result};
+pub use kb::KnowledgeBase;
+pub use options::{BuildOptions, ModelNames, Reading};
+pub use ragdex_core::{Cancel, Cancelled, Element, NoReporter, Reporter, Stage, Unit};
+pub use ragdex_corpus::{Columns, Format, SplitOptions, SplitRule, Splitter, Tail};
+pub use ragdex_rag::{GenerationOptions, RagKind};
+pub use search::Searcher;

@@ -1,0 +1,166 @@
+//! From names to models.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ragdex_models::{
+    BertEncoder, Checkpoint, Encoder, EncoderDescription, EncoderOptions, EncoderPair,
+};
+use ragdex_rag::RagModel;
+use serde_json::{Map, Value};
+
+use crate::presets::MINI;
+use crate::{Context, Error, ModelNames, Result};
+
+/// Opens a checkpoint: a folder, or else a model in the hub cache.
+fn open_checkpoint(name: &str) -> Result<Checkpoint> {
+    Ok(Checkpoint::open(&absolute_name(name))?)
+}
+
+/// Names a folder by its absolute path, so that the knowledge base finds it again from anywhere; other
+/// names stay.
+pub(crate) fn absolute_name(name: &str) -> String {
+    let path = Path::new(name);
+    match path.canonicalize() {
+        Ok(absolute) if path.is_dir() => absolute.to_string_lossy().into_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+/// A bundled model with the files that both share.
+fn open_bundled(
+    weights: fn(&crate::Bundled) -> &'static [u8],
+    context: &Context<'_>,
+) -> Result<Checkpoint> {
+    let Some(bundled) = &context.bundled else {
+        return Err(Error::NotBundled { id: MINI.into() });
+    };
+    let files = [
+        ("model.safetensors", weights(bundled)),
+        ("tokenizer.json", bundled.tokenizer),
+        ("tokenizer_config.json", bundled.tokenizer_config),
+    ];
+    Ok(Checkpoint::from_files(MINI, files)?)
+}
+
+/// Loads an encoder with the settings of its checkpoint.
+pub(crate) fn open_encoder(name: &str, context: &Context<'_>) -> Result<Arc<dyn Encoder>> {
+    let (checkpoint, options) = match name {
+        MINI => {
+            let checkpoint = open_bundled(|bundled| bundled.encoder, context)?;
+            (checkpoint, EncoderOptions::bundled())
+        }
+        name => (open_checkpoint(name)?, EncoderOptions::default()),
+    };
+    Ok(Arc::new(BertEncoder::open(&checkpoint, &options)?))
+}
+
+/// Loads both encoders; one checkpoint named for both is loaded once.
+///
+/// # Errors
+/// [`Error::EncoderPair`] when their vectors have different widths.
+pub(crate) fn open_pair(names: &ModelNames, context: &Context<'_>) -> Result<EncoderPair> {
+    let passages = open_encoder(&names.context_encoder, context)?;
+    if names.question_encoder == names.context_encoder {
+        return Ok(EncoderPair::shared(passages));
+    }
+    let questions = open_encoder(&names.question_encoder, context)?;
+    check_width(passages.description(), questions.description())?;
+    Ok(EncoderPair::new(passages, questions)?)
+}
+
+fn check_width(passages: &EncoderDescription, questions: &EncoderDescription) -> Result<()> {
+    if passages.dim == questions.dim {
+        return Ok(());
+    }
+    Err(Error::EncoderPair {
+        context: passages.id.clone(),
+        passage_dim: passages.dim,
+        question: questions.id.clone(),
+        question_dim: questions.dim,
+    })
+}
+
+/// Loads the encoder of questions for passages that were embedded as `recorded` says.
+///
+/// # Errors
+/// [`Error::OtherWeights`] when the recorded name no longer leads to the recorded weights;
+/// [`Error::EncoderPair`] when the vectors have another width.
+pub(crate) fn open_question_encoder(
+    name: Option<&str>,
+    recorded: &ragdex_store::EncoderPair,
+    dim: usize,
+    context: &Context<'_>,
+) -> Result<Arc<dyn Encoder>> {
+    let encoder = open_encoder(name.unwrap_or(&recorded.question.id), context)?;
+    let found = encoder.description();
+    if found.dim != dim {
+        return Err(Error::EncoderPair {
+            context: recorded.context.id.clone(),
+            passage_dim: dim,
+            question: found.id.clone(),
+            question_dim: found.dim,
+        });
+    }
+    match recorded.question.sha256 {
+        Some(expected) if name.is_none() && expected != found.sha256 => Err(Error::OtherWeights {
+            id: found.id.clone(),
+            expected: expected.to_string(),
+            found: found.sha256.to_string(),
+        }),
+        _ => Ok(encoder),
+    }
+}
+
+/// Writes down an encoder for the manifest.
+pub(crate) fn record(description: &EncoderDescription) -> ragdex_store::Encoder {
+    let settings = match serde_json::to_value(description) {
+        Ok(Value::Object(settings)) => settings,
+        _ => Map::new(),
+    };
+    let told_apart = ["id", "revision", "sha256"];
+    let settings = settings
+        .into_iter()
+        .filter(|(key, _)| !told_apart.contains(&key.as_str()));
+    ragdex_store::Encoder {
+        id: description.id.clone(),
+        revision: description.revision.clone(),
+        sha256: Some(description.sha256),
+        settings: settings.collect(),
+    }
+}
+
+/// Loads the model that writes answers: the bundled reader, a whole RAG checkpoint, or a BART.
+///
+/// The reference hands a generator the question as the tokenizer of the question encoder decodes it. A
+/// RAG checkpoint brings that tokenizer; beside a plain BART it is that of a DPR `question_encoder`,
+/// and with encoders of other kinds, which RAG was never trained with, the question stays as it was
+/// asked.
+pub(crate) fn open_generator(
+    name: &str,
+    question_encoder: &str,
+    context: &Context<'_>,
+) -> Result<RagModel> {
+    let device = ragdex_models::Device::Cpu;
+    if name == MINI {
+        let checkpoint = open_bundled(|bundled| bundled.generator, context)?;
+        return Ok(RagModel::assemble(&checkpoint, None, &device)?);
+    }
+    let checkpoint = open_checkpoint(name)?;
+    if model_type(&checkpoint) == Some("rag") {
+        return Ok(RagModel::load_on(&checkpoint, &device)?);
+    }
+    let tokenizer = match question_encoder {
+        MINI => None,
+        id => {
+            let encoder = open_checkpoint(id)?;
+            let is_dpr = model_type(&encoder) == Some("dpr");
+            is_dpr.then(|| encoder.tokenizer("")).transpose()?
+        }
+    };
+    Ok(RagModel::assemble(&checkpoint, tokenizer, &device)?)
+}
+
+fn model_type(checkpoint: &Checkpoint) -> Option<&str> {
+    checkpoint.config()["model_type"].as_str()
+}

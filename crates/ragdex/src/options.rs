@@ -1,0 +1,74 @@
+//! What a build is asked for.
+
+use std::path::PathBuf;
+
+use ragdex_core::Element;
+use ragdex_corpus::{Columns, Format, SplitOptions};
+
+use crate::presets::{MINI, Preset};
+
+/// Everything that decides the knowledge base that [`build`](crate::build) makes.
+#[derive(Debug, Clone, Default)]
+pub struct BuildOptions {
+    /// Files, folders, or `-` for standard input, in this order.
+    pub sources: Vec<PathBuf>,
+    /// How they are read.
+    pub reading: Reading,
+    /// How documents are cut.
+    pub splitting: SplitOptions,
+    /// Which models serve.
+    pub models: ModelNames,
+    /// How vectors are stored.
+    pub element: Element,
+    /// Throws away what an interrupted build with other options left behind.
+    pub restart: bool,
+}
+
+/// How sources are read.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// What the sources are.
+    pub format: Format,
+    /// Columns of tables and fields of JSON lines.
+    pub columns: Columns,
+    /// Documents to read at most.
+    pub limit: Option<u64>,
+    /// Makes a bad record an error.
+    pub strict: bool,
+}
+
+/// Models by hub id or folder; [`MINI`] names the bundled ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelNames {
+    /// The encoder of passages.
+    pub context_encoder: String,
+    /// The encoder of questions.
+    pub question_encoder: String,
+    /// The model that writes answers.
+    pub generator: String,
+    /// The licences of the models, where known.
+    pub licence: Option<String>,
+}
+
+impl Default for ModelNames {
+    /// The bundled models.
+    fn default() -> Self {
+        Self {
+            context_encoder: MINI.into(),
+            question_encoder: MINI.into(),
+            generator: MINI.into(),
+            licence: None,
+        }
+    }
+}
+
+impl From<Preset> for ModelNames {
+    fn from(preset: Preset) -> Self {
+        Self {
+            context_encoder: preset.context_encoder.into(),
+            question_encoder: preset.question_encoder.into(),
+            generator: preset.generator.unwrap_or(MINI).into(),
+            licence: Some(preset.licence.into()),
+        }
+    }
+}

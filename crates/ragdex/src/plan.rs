@@ -1,0 +1,92 @@
+//! The plan of a build: what decides its result, so that an interrupted one is not mixed with another.
+
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use ragdex_core::Sha256Hasher;
+use ragdex_models::EncoderPair;
+use serde_json::{Value, json};
+use walkdir::WalkDir;
+
+use crate::{BuildOptions, Error, Result};
+
+/// Standard input among the sources.
+pub(crate) const STDIN: &str = "-";
+
+/// Makes the plan. Reads no source, only how long its files are and when they were changed.
+///
+/// # Errors
+/// [`ragdex_corpus::Error::Open`] for a source that cannot be found.
+pub(crate) fn plan(options: &BuildOptions, encoders: &EncoderPair, part: u64) -> Result<Value> {
+    let sources = options.sources.iter().map(|path| source(path));
+    let reading = &options.reading;
+    let columns = &reading.columns;
+    Ok(json!({
+        "command": "build",
+        "sources": sources.collect::<Result<Vec<_>>>()?,
+        "format": reading.format.name(),
+        "columns": [columns.key, columns.title, columns.text, columns.url, columns.revision],
+        "limit": reading.limit,
+        "strict": reading.strict,
+        "splitting": options.splitting,
+        "context_encoder": encoders.context().description(),
+        "question_encoder": encoders.question().description(),
+        "generator": options.models.generator,
+        "vectors": options.element.to_string(),
+        "part_passages": part,
+    }))
+}
+
+/// Names a source so that another content has, as far as the file system tells, another name.
+fn source(path: &Path) -> Result<Value> {
+    if path == Path::new(STDIN) {
+        return Ok(json!({"path": STDIN}));
+    }
+    let absolute = path
+        .canonicalize()
+        .map_err(|source| open_error(path, source))?;
+    let mut hasher = Sha256Hasher::default();
+    let mut bytes = 0;
+    for entry in WalkDir::new(&absolute)
+        .follow_links(true)
+        .sort_by_file_name()
+    {
+        // What cannot be looked at is reported by the reader.
+        let Ok((entry, metadata)) = entry.and_then(|e| e.metadata().map(|m| (e, m))) else {
+            continue;
+        };
+        if !metadata.is_file() {
+            continue;
+        }
+        let changed = metadata
+            .modified()
+            .ok()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let changed = changed.map_or(0, |time| time.as_nanos());
+        bytes += metadata.len();
+        hasher.update(entry.path().as_os_str().as_encoded_bytes());
+        hasher.update(&[0]);
+        hasher.update(&metadata.len().to_le_bytes());
+        hasher.update(&changed.to_le_bytes());
+    }
+    let state = hasher.finish();
+    Ok(json!({"path": absolute.to_string_lossy(), "bytes": bytes, "state": state}))
+}
+
+fn open_error(path: &Path, source: std::io::Error) -> Error {
+    Error::Corpus(ragdex_corpus::Error::Open {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_source_is_an_error_and_standard_input_is_none() {
+        assert!(source(Path::new("no such file")).is_err());
+        assert_eq!(source(Path::new("-")).ok(), Some(json!({"path": "-"})));
+    }
+}

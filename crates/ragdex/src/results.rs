@@ -1,0 +1,230 @@
+//! What commands and callers get back, as it is written in JSON.
+//!
+//! The JSON Schemas in `schemas/` describe these types for others; fields may be added, never renamed
+//! or removed.
+
+use serde::Serialize;
+
+/// The passages found for one question.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SearchResult {
+    /// The question as it was asked.
+    pub query: String,
+    /// The snapshot that was searched.
+    pub snapshot: u64,
+    /// The kind of index: `exact`.
+    pub index: String,
+    /// Best first; equal scores by ascending id.
+    pub passages: Vec<FoundPassage>,
+    /// How long each step took.
+    pub milliseconds: SearchTimes,
+}
+
+/// A passage and its score.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FoundPassage {
+    /// Position in the list, from 1.
+    pub rank: usize,
+    /// The passage's id in the knowledge base.
+    pub id: u64,
+    /// The inner product of question and passage.
+    pub score: f32,
+    /// The title of the document.
+    pub title: String,
+    /// The words.
+    pub text: String,
+    /// The key of the document.
+    pub document: String,
+    /// The headings above the passage, joined by ` > `; empty in the lead.
+    pub section: String,
+    /// Where to read the document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// Milliseconds of a search.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct SearchTimes {
+    /// Encoding the question; shared evenly among the questions of a batch.
+    pub encode: f64,
+    /// Searching the index; likewise.
+    pub search: f64,
+    /// Reading the passages.
+    pub fetch: f64,
+}
+
+/// One answer with its sources.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AnswerResult {
+    /// The question as it was asked.
+    pub question: String,
+    /// The best answer.
+    pub answer: String,
+    /// `rag-token` or `rag-sequence`.
+    pub model: String,
+    /// The snapshot that was asked.
+    pub snapshot: u64,
+    /// As many answers as were asked for, best first.
+    pub candidates: Vec<Candidate>,
+    /// The passages that the model read, as they were ranked by the search.
+    pub passages: Vec<SourcePassage>,
+    /// How long each step took.
+    pub milliseconds: AnswerTimes,
+}
+
+/// One answer that the model proposes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Candidate {
+    /// The words.
+    pub text: String,
+    /// Token ids as the reference returns them, start token included, cut after the first end token.
+    pub tokens: Vec<u32>,
+    /// RAG-Token: the sum of log-probabilities, under beam search divided by the length penalty.
+    /// RAG-Sequence: log p(y|x).
+    pub score: f32,
+}
+
+/// A passage that an answer may rest on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SourcePassage {
+    /// The passage and its score.
+    #[serde(flatten)]
+    pub passage: FoundPassage,
+    /// p(z|x): how likely the retriever holds the passage to be the right one; sums to 1.
+    pub prior: f64,
+    /// p(z|x,y): how much the answer rests on the passage; sums to 1.
+    pub posterior: f64,
+    /// Where the answer's words stand in `text`: pairs of byte offsets, start and end.
+    pub answer_spans: Vec<(usize, usize)>,
+}
+
+/// Milliseconds of an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct AnswerTimes {
+    /// Encoding the question.
+    pub encode: f64,
+    /// Searching and reading the passages.
+    pub search: f64,
+    /// Generating the answer.
+    pub generate: f64,
+}
+
+/// What a build did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BuildReport {
+    /// The snapshot that was committed.
+    pub snapshot: u64,
+    /// Documents by what became of them.
+    pub documents: DocumentCounts,
+    /// Passages by what became of them.
+    pub passages: PassageCounts,
+    /// Passages that went through the encoder, finished pieces of an interrupted build included.
+    pub embedded: u64,
+    /// What the reader left out, by reason.
+    pub skipped: std::collections::BTreeMap<String, u64>,
+    /// Seconds of each stage.
+    pub seconds: BuildTimes,
+    /// The largest memory of the process, where the system tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
+}
+
+/// Documents by what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct DocumentCounts {
+    /// New keys.
+    pub added: u64,
+    /// Known keys with another content.
+    pub changed: u64,
+    /// Keys that are gone.
+    pub removed: u64,
+    /// Known keys with the same content.
+    pub unchanged: u64,
+}
+
+/// Passages by what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct PassageCounts {
+    /// In the snapshot.
+    pub total: u64,
+    /// Not in the snapshot before.
+    pub added: u64,
+    /// No longer in the snapshot.
+    pub removed: u64,
+    /// In both.
+    pub kept: u64,
+}
+
+/// Seconds of a build.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct BuildTimes {
+    /// Waiting for documents.
+    pub read: f64,
+    /// Cutting them and writing passages.
+    pub split: f64,
+    /// Computing vectors.
+    pub embed: f64,
+    /// Building and checking the index.
+    pub index: f64,
+    /// Everything.
+    pub total: f64,
+}
+
+/// What a knowledge base holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Info {
+    /// The current snapshot.
+    pub snapshot: u64,
+    /// Documents in it.
+    pub documents: u64,
+    /// Passages in it.
+    pub passages: u64,
+    /// The width of the vectors.
+    pub dimension: usize,
+    /// How vectors are stored: `f32` or `f16`.
+    pub vectors: String,
+    /// The encoders, as recorded when the passages were embedded.
+    pub encoder: EncoderPairInfo,
+    /// The model that answers unless another is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generator: Option<String>,
+    /// The splitting rule.
+    pub splitter: serde_json::Value,
+    /// The indexes.
+    pub indexes: Vec<IndexInfo>,
+    /// Bytes of all files of the snapshot.
+    pub bytes: u64,
+    /// When the snapshot was committed, RFC 3339, UTC.
+    pub created: String,
+}
+
+/// The two encoders of a knowledge base.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EncoderPairInfo {
+    /// The encoder of passages.
+    pub context: serde_json::Value,
+    /// The encoder of questions.
+    pub question: serde_json::Value,
+}
+
+/// One index of a snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IndexInfo {
+    /// `exact`.
+    pub kind: String,
+    /// What it was built with.
+    pub parameters: serde_json::Value,
+    /// Bytes of its own files; 0 for an index that reads the vectors themselves.
+    pub bytes: u64,
+}
+
+/// What a check of a snapshot read; there is one only when everything holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// The snapshot.
+    pub snapshot: u64,
+    /// Files read.
+    pub files: u64,
+    /// Bytes read.
+    pub bytes: u64,
+}

@@ -1,0 +1,163 @@
+//! Finding passages.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ragdex_core::{PassageId, Vectors};
+use ragdex_index::{ExactIndex, Hit, SearchOptions, Segment, VectorIndex};
+use ragdex_models::Encoder;
+use ragdex_store::{PartEmbeddings, RowIds, Snapshot};
+
+use crate::results::{FoundPassage, SearchResult, SearchTimes};
+use crate::{Context, Error, Result};
+
+/// Finds passages of one snapshot. Loads the question encoder once; may be used from several threads.
+pub struct Searcher {
+    snapshot: Snapshot,
+    path: PathBuf,
+    dim: usize,
+    parts: Vec<PartEmbeddings>,
+    encoder: Arc<dyn Encoder>,
+}
+
+/// The hits of a batch of questions, and how long each step took for all of them.
+pub(crate) struct Found {
+    pub(crate) hits: Vec<Vec<Hit>>,
+    pub(crate) encode: f64,
+    pub(crate) search: f64,
+}
+
+impl Searcher {
+    pub(crate) fn new(
+        snapshot: Snapshot,
+        path: PathBuf,
+        encoder: Arc<dyn Encoder>,
+    ) -> Result<Self> {
+        Ok(Self {
+            parts: snapshot.embeddings()?,
+            dim: encoder.dim(),
+            snapshot,
+            path,
+            encoder,
+        })
+    }
+
+    /// Finds the best `k` passages for each question, fewer when there are fewer.
+    ///
+    /// # Errors
+    /// What the encoder, the index and the files give; [`Error::Cancelled`].
+    pub fn search(
+        &self,
+        queries: &[&str],
+        k: usize,
+        context: &Context<'_>,
+    ) -> Result<Vec<SearchResult>> {
+        let found = self.find(queries, k, context)?;
+        let share = 1.0 / queries.len().max(1) as f64;
+        let results = queries.iter().zip(&found.hits).map(|(query, hits)| {
+            let fetch = Instant::now();
+            let passages = self.fetch(hits)?;
+            Ok(SearchResult {
+                query: (*query).to_owned(),
+                snapshot: self.snapshot.number(),
+                index: "exact".into(),
+                passages,
+                milliseconds: SearchTimes {
+                    encode: found.encode * share,
+                    search: found.search * share,
+                    fetch: milliseconds(fetch),
+                },
+            })
+        });
+        results.collect()
+    }
+
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    pub(crate) fn encoder_id(&self) -> &str {
+        &self.encoder.description().id
+    }
+
+    /// Encodes the questions and scans the vectors.
+    pub(crate) fn find(&self, queries: &[&str], k: usize, context: &Context<'_>) -> Result<Found> {
+        let started = Instant::now();
+        let questions = self
+            .encoder
+            .encode_questions(queries, &context.encode_options())?;
+        let encode = milliseconds(started);
+        let started = Instant::now();
+        let questions = Vectors::f32(&questions, self.dim).map_err(|_| Error::NoEncoder {
+            path: self.path.clone(),
+        })?;
+        let options = SearchOptions {
+            k,
+            cancel: context.cancel.clone(),
+        };
+        let hits = self.index()?.search(questions, &options)?;
+        Ok(Found {
+            hits,
+            encode,
+            search: milliseconds(started),
+        })
+    }
+
+    /// Reads the passages found, best first.
+    pub(crate) fn fetch(&self, hits: &[Hit]) -> Result<Vec<FoundPassage>> {
+        let ids: Vec<PassageId> = hits.iter().map(|hit| hit.id).collect();
+        let records = self.snapshot.passages(&ids)?;
+        let documents = self.snapshot.documents_of(&ids)?;
+        let found = hits.iter().zip(records).zip(documents).enumerate();
+        let found = found.map(|(place, ((hit, record), document))| FoundPassage {
+            rank: place + 1,
+            id: hit.id.0,
+            score: hit.score,
+            title: record.passage.title,
+            text: record.passage.text,
+            document: record.document,
+            section: record.passage.section,
+            url: document.meta.url,
+        });
+        Ok(found.collect())
+    }
+
+    fn index(&self) -> Result<ExactIndex<'_>> {
+        let mut segments = Vec::new();
+        for part in &self.parts {
+            let mut row = 0;
+            for vectors in part.blocks() {
+                let rows = row..row + vectors.len();
+                let segment = match part.ids() {
+                    RowIds::Contiguous { first } => {
+                        Segment::new(vectors, PassageId(first + row as u64))
+                    }
+                    RowIds::Listed(ids) => Segment::listed(vectors, &ids[rows.clone()])?,
+                };
+                row = rows.end;
+                segments.push(match part.deleted() {
+                    None => segment,
+                    Some(mask) => {
+                        segment.with_live(rows.map(|row| !mask.is_deleted(row)).collect())?
+                    }
+                });
+            }
+        }
+        Ok(ExactIndex::new(self.dim, segments)?)
+    }
+}
+
+impl std::fmt::Debug for Searcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Searcher")
+            .field("path", &self.path)
+            .field("snapshot", &self.snapshot.number())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Milliseconds since `started`.
+pub(crate) fn milliseconds(started: Instant) -> f64 {
+    started.elapsed().as_secs_f64() * 1e3
+}

@@ -1,0 +1,189 @@
+//! The opened files of one part.
+
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::AsArray;
+use arrow::datatypes::UInt64Type;
+use bytes::Bytes;
+use ragdex_core::PassageId;
+
+use crate::files::{
+    DocumentRecord, EmbeddingShape, EmbeddingsFile, PassageRecord, RowIds, RowMask, TableFile,
+};
+use crate::manifest::{FileEntry, Part};
+use crate::storage::Files;
+use crate::{Error, Result};
+
+/// A part whose files are open; each is understood when first used.
+#[derive(Debug)]
+pub(crate) struct OpenPart {
+    entry: Part,
+    files: Files,
+    documents: Bytes,
+    passages: Bytes,
+    embeddings: Bytes,
+    deleted: Option<Masks>,
+    document_table: OnceLock<TableFile<DocumentRecord>>,
+    passage_table: OnceLock<TableFile<PassageRecord>>,
+    ids: OnceLock<RowIds>,
+    first_passages: OnceLock<Arc<[u64]>>,
+}
+
+#[derive(Debug)]
+struct Masks {
+    documents: RowMask,
+    passages: RowMask,
+}
+
+impl OpenPart {
+    /// Opens the files and checks their lengths.
+    pub(crate) fn open(files: &Files, entry: &Part) -> Result<Self> {
+        let open = |file: &FileEntry| files.open_entry(file, &file.path);
+        Ok(Self {
+            documents: open(&entry.documents)?,
+            passages: open(&entry.passages)?,
+            embeddings: open(&entry.embeddings)?,
+            deleted: open_masks(files, entry)?,
+            entry: entry.clone(),
+            files: files.clone(),
+            document_table: OnceLock::new(),
+            passage_table: OnceLock::new(),
+            ids: OnceLock::new(),
+            first_passages: OnceLock::new(),
+        })
+    }
+
+    pub(crate) fn entry(&self) -> &Part {
+        &self.entry
+    }
+
+    /// Every file with its content, for checking sums.
+    pub(crate) fn contents(&self) -> [(&FileEntry, &Bytes); 3] {
+        [
+            (&self.entry.documents, &self.documents),
+            (&self.entry.passages, &self.passages),
+            (&self.entry.embeddings, &self.embeddings),
+        ]
+    }
+
+    pub(crate) fn document_table(&self) -> Result<&TableFile<DocumentRecord>> {
+        get_or_try(&self.document_table, || {
+            let path = self.files.locate(&self.entry.documents.path);
+            TableFile::open(self.documents.clone(), path, self.entry.n_documents)
+        })
+    }
+
+    pub(crate) fn passage_table(&self) -> Result<&TableFile<PassageRecord>> {
+        get_or_try(&self.passage_table, || {
+            let path = self.files.locate(&self.entry.passages.path);
+            TableFile::open(self.passages.clone(), path, self.entry.n_passages)
+        })
+    }
+
+    pub(crate) fn embeddings(&self, shape: EmbeddingShape) -> Result<EmbeddingsFile> {
+        let path = self.files.locate(&self.entry.embeddings.path);
+        EmbeddingsFile::open(self.embeddings.clone(), &path, self.entry.n_passages, shape)
+    }
+
+    /// The deleted passages, by row.
+    pub(crate) fn deleted_passages(&self) -> Option<&RowMask> {
+        self.deleted.as_ref().map(|masks| &masks.passages)
+    }
+
+    /// The deleted documents, by row.
+    pub(crate) fn deleted_documents(&self) -> Option<&RowMask> {
+        self.deleted.as_ref().map(|masks| &masks.documents)
+    }
+
+    /// The ids of the rows: from the manifest where they have no gaps, else from the file.
+    pub(crate) fn ids(&self) -> Result<&RowIds> {
+        get_or_try(&self.ids, || {
+            if self.entry.is_contiguous() {
+                let first = self.entry.first_passage;
+                return Ok(RowIds::Contiguous { first });
+            }
+            let ids = read_numbers(self.passage_table()?, "id")?;
+            if !ids.is_sorted_by(|a, b| a < b) {
+                return Err(Error::malformed(
+                    self.files.locate(&self.entry.passages.path),
+                    "ascending passage ids",
+                    "others",
+                ));
+            }
+            Ok(RowIds::Listed(ids))
+        })
+    }
+
+    /// The row of a passage that is not deleted.
+    pub(crate) fn row_of(&self, id: PassageId) -> Result<Option<usize>> {
+        let row = match self.ids()? {
+            RowIds::Contiguous { first } => {
+                let row = id.0.checked_sub(*first).filter(|row| *row < self.entry.n_passages);
+                row.map(|row| row as usize)
+            }
+            RowIds::Listed(ids) => ids.binary_search(&id.0).ok(),
+        };
+        let mask = self.deleted_passages();
+        Ok(row.filter(|row| !mask.is_some_and(|mask| mask.is_deleted(*row))))
+    }
+
+    /// The row of the document that a passage of this part belongs to.
+    pub(crate) fn document_row_of(&self, id: PassageId) -> Result<Option<usize>> {
+        let firsts = get_or_try(&self.first_passages, || {
+            read_numbers(self.document_table()?, "first_passage")
+        })?;
+        // Documents without passages share the first id of the next one and stand before it.
+        Ok(firsts.partition_point(|first| *first <= id.0).checked_sub(1))
+    }
+}
+
+fn open_masks(files: &Files, entry: &Part) -> Result<Option<Masks>> {
+    let Some(deleted) = &entry.deleted else {
+        return Ok(None);
+    };
+    let content = files.open_entry(&deleted.file, &deleted.file.path)?;
+    let masks = split_masks(&content, entry).filter(|masks| {
+        masks.documents.n_deleted() as u64 == deleted.n_documents
+            && masks.passages.n_deleted() as u64 == deleted.n_passages
+    });
+    match masks {
+        Some(masks) => Ok(Some(masks)),
+        None => Err(Error::malformed(
+            files.locate(&deleted.file.path),
+            format!(
+                "bits of {} deleted documents and {} deleted passages",
+                deleted.n_documents, deleted.n_passages
+            ),
+            "others",
+        )),
+    }
+}
+
+fn split_masks(content: &[u8], entry: &Part) -> Option<Masks> {
+    let n_documents = usize::try_from(entry.n_documents).ok()?;
+    let n_passages = usize::try_from(entry.n_passages).ok()?;
+    let (documents, passages) = content.split_at_checked(n_documents.div_ceil(8))?;
+    Some(Masks {
+        documents: RowMask::from_bits(documents, n_documents)?,
+        passages: RowMask::from_bits(passages, n_passages)?,
+    })
+}
+
+fn read_numbers<R: crate::files::Record>(table: &TableFile<R>, name: &str) -> Result<Arc<[u64]>> {
+    let mut numbers = Vec::new();
+    for batch in table.column(name)? {
+        let batch = batch?;
+        let column = batch.column(0).as_primitive::<UInt64Type>();
+        numbers.extend_from_slice(column.values());
+    }
+    Ok(numbers.into())
+}
+
+/// `OnceLock::get_or_try_init`, which is not stable: two threads may both make the value.
+fn get_or_try<T>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if let Some(value) = cell.get() {
+        return Ok(value);
+    }
+    let value = make()?;
+    Ok(cell.get_or_init(|| value))
+}

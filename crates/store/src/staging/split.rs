@@ -1,0 +1,245 @@
+//! Cutting a stream of documents into parts.
+
+use std::path::PathBuf;
+
+use ragdex_core::{Passage, PassageId, Sha256, Sha256Hasher};
+use serde_json::Value;
+
+use super::Staging;
+use super::receipt::{SplitMarker, SplitReceipt};
+use crate::files::{DocumentMeta, DocumentRecord, DocumentsWriter, PassageRecord, PassagesWriter};
+use crate::{Error, KbPath, Result, names};
+
+/// Passages of a part, unless the caller says otherwise: with 768 dimensions in f32, 25 MB of vectors
+/// are held in memory while they are computed and are what an interruption costs at most.
+pub const DEFAULT_PART_PASSAGES: u64 = 8192;
+
+/// Writes documents with their passages into parts, giving out passage ids.
+///
+/// Memory: one document, and the compressed pages of one part.
+pub struct SplitWriter<'s> {
+    staging: &'s Staging<'s>,
+    part_passages: u64,
+    next_passage: u64,
+    next_part: u32,
+    current: Option<OpenPart>,
+    finished: Vec<SplitReceipt>,
+}
+
+impl<'s> SplitWriter<'s> {
+    pub(super) fn new(staging: &'s Staging<'s>, part_passages: u64) -> Result<Self> {
+        let base = staging.writer.base();
+        // Gone before the first part is touched: it vouches for all of them.
+        let marker = names::staged(names::SPLIT);
+        if staging.files().is_there(&marker)? {
+            staging.files().remove(&marker)?;
+            staging.files().sync_folder(&names::staging())?;
+        }
+        Ok(Self {
+            staging,
+            part_passages: part_passages.max(1),
+            next_passage: base.map_or(0, |base| base.next_passage),
+            next_part: base.map_or(0, |base| base.next_part),
+            current: None,
+            finished: Vec::new(),
+        })
+    }
+
+    /// Adds a document with all its passages, and gives the id of the first. A document may have none.
+    ///
+    /// # Errors
+    /// [`Error::SourceChanged`] when a finished part was made from other documents.
+    pub fn push(&mut self, document: &DocumentMeta, passages: &[Passage]) -> Result<PassageId> {
+        let mut part = match self.current.take() {
+            Some(part) => part,
+            None => OpenPart::begin(self.staging, self.next_part, self.next_passage)?,
+        };
+        let first = PassageId(self.next_passage);
+        part.push(document, passages, first)?;
+        self.next_passage += passages.len() as u64;
+        if part.n_passages >= self.part_passages || part.n_documents >= self.part_passages {
+            self.close(part)?;
+        } else {
+            self.current = Some(part);
+        }
+        Ok(first)
+    }
+
+    /// How many passages were added.
+    pub fn n_passages(&self) -> u64 {
+        let base = self.staging.writer.base();
+        self.next_passage - base.map_or(0, |base| base.next_passage)
+    }
+
+    /// Notes that there are no more documents, with whatever the caller wants to know again when it
+    /// goes on without reading the source.
+    ///
+    /// # Errors
+    /// As [`SplitWriter::push`].
+    pub fn finish(mut self, summary: &Value) -> Result<()> {
+        if let Some(part) = self.current.take() {
+            self.close(part)?;
+        }
+        let marker = SplitMarker {
+            parts: self.finished,
+            summary: summary.clone(),
+        };
+        self.staging.write_receipt(&names::staged(names::SPLIT), &marker)
+    }
+
+    fn close(&mut self, part: OpenPart) -> Result<()> {
+        self.finished.push(part.finish(self.staging)?);
+        self.next_part += 1;
+        Ok(())
+    }
+}
+
+/// The part being filled.
+struct OpenPart {
+    number: u32,
+    first_passage: u64,
+    n_documents: u64,
+    n_passages: u64,
+    digest: Sha256Hasher,
+    target: Target,
+}
+
+/// Where the documents of a part go.
+enum Target {
+    /// Into files.
+    Files(Box<PartFiles>),
+    /// Nowhere: the files are there from an earlier run.
+    Finished(Box<SplitReceipt>),
+}
+
+struct PartFiles {
+    documents: DocumentsWriter,
+    passages: PassagesWriter,
+}
+
+impl OpenPart {
+    fn begin(staging: &Staging<'_>, number: u32, first_passage: u64) -> Result<Self> {
+        let receipt = staging.read_receipt::<SplitReceipt>(&SplitReceipt::path(number))?;
+        let target = match receipt {
+            Some(receipt) => Target::Finished(Box::new(receipt)),
+            None => Target::Files(Box::new(PartFiles::create(staging, number)?)),
+        };
+        Ok(Self {
+            number,
+            first_passage,
+            n_documents: 0,
+            n_passages: 0,
+            digest: Sha256Hasher::default(),
+            target,
+        })
+    }
+
+    fn push(
+        &mut self,
+        document: &DocumentMeta,
+        passages: &[Passage],
+        first: PassageId,
+    ) -> Result<()> {
+        self.n_documents += 1;
+        self.n_passages += passages.len() as u64;
+        let hashes: Vec<_> = passages.iter().map(Passage::content_hash).collect();
+        digest_document(&mut self.digest, document);
+        for (passage, hash) in passages.iter().zip(&hashes) {
+            self.digest.update(&hash.0);
+            self.digest.update(&passage.ordinal.to_le_bytes());
+            digest_text(&mut self.digest, Some(&passage.section));
+        }
+        let Target::Files(files) = &mut self.target else {
+            return Ok(());
+        };
+        files.documents.push(&DocumentRecord {
+            meta: document.clone(),
+            first_passage: first,
+            n_passages: passages.len() as u32,
+        })?;
+        for ((id, passage), hash) in (first.0..).zip(passages).zip(hashes) {
+            files.passages.push(&PassageRecord {
+                id: PassageId(id),
+                document: document.key.clone(),
+                passage: passage.clone(),
+                hash,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn finish(self, staging: &Staging<'_>) -> Result<SplitReceipt> {
+        let digest = self.digest.finish();
+        match self.target {
+            Target::Finished(receipt) => {
+                check_same(staging, &receipt, digest, self.first_passage)?;
+                Ok(*receipt)
+            }
+            Target::Files(files) => {
+                let files = *files;
+                let documents = files.documents.into_file()?;
+                let passages = files.passages.into_file()?;
+                let finish = |file, named: KbPath| {
+                    staging.files().finish(file, &named.below(&names::staging()), named)
+                };
+                let receipt = SplitReceipt {
+                    number: self.number,
+                    n_documents: self.n_documents,
+                    n_passages: self.n_passages,
+                    first_passage: self.first_passage,
+                    digest,
+                    documents: finish(documents, names::documents(self.number))?,
+                    passages: finish(passages, names::passages(self.number))?,
+                };
+                staging.write_receipt(&SplitReceipt::path(self.number), &receipt)?;
+                Ok(receipt)
+            }
+        }
+    }
+}
+
+impl PartFiles {
+    fn create(staging: &Staging<'_>, number: u32) -> Result<Self> {
+        let create = |named: KbPath| -> Result<(_, PathBuf)> {
+            let place = named.below(&names::staging());
+            Ok((staging.files().create(&place)?, staging.files().locate(&place)))
+        };
+        let (documents, documents_path) = create(names::documents(number))?;
+        let (passages, passages_path) = create(names::passages(number))?;
+        Ok(Self {
+            documents: DocumentsWriter::create(documents, documents_path)?,
+            passages: PassagesWriter::create(passages, passages_path)?,
+        })
+    }
+}
+
+fn check_same(
+    staging: &Staging<'_>,
+    receipt: &SplitReceipt,
+    digest: Sha256,
+    first_passage: u64,
+) -> Result<()> {
+    if receipt.digest == digest && receipt.first_passage == first_passage {
+        return Ok(());
+    }
+    Err(Error::SourceChanged {
+        path: staging.files().locate(&receipt.passages.path.below(&names::staging())),
+        expected: receipt.digest,
+        found: digest,
+    })
+}
+
+fn digest_document(digest: &mut Sha256Hasher, document: &DocumentMeta) {
+    digest_text(digest, Some(&document.key));
+    digest_text(digest, Some(&document.title));
+    digest_text(digest, document.url.as_deref());
+    digest_text(digest, document.revision.as_deref());
+    digest.update(&document.hash.0);
+}
+
+/// Adds a text so that no two lists of texts give the same input.
+fn digest_text(digest: &mut Sha256Hasher, text: Option<&str>) {
+    let length = text.map_or(u64::MAX, |text| text.len() as u64);
+    digest.update(&length.to_le_bytes());
+    digest.update(text.unwrap_or("").as_bytes());
+}

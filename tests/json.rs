@@ -1,0 +1,92 @@
+//! `--json` against the schemas in `schemas/`.
+
+use serde_json::Value;
+
+use crate::util::{Dir, repository};
+
+#[track_caller]
+fn check(schema: &str, value: &Value) {
+    let path = repository(&format!("schemas/{schema}.schema.json"));
+    let schema: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(value)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:?}\n{value:#}");
+}
+
+#[test]
+fn every_result_fits_its_schema() {
+    let dir = Dir::new();
+    let rows = concat!(
+        r#"{"title": "Ohre", "text": "The Ohre is a river. It flows into the Elbe at Litomerice.", "url": "https://example.org/o"}"#,
+        "\n",
+        r#"{"title": "Elbe", "text": "The Elbe is a river that flows to the North Sea near Cuxhaven."}"#,
+    );
+    dir.write("rivers.jsonl", rows);
+    let build = dir
+        .ragdex(["build", "kb", "rivers.jsonl", "--json"])
+        .succeeds()
+        .json();
+    check("build", &build[0]);
+    let search = dir.ragdex([
+        "search",
+        "kb",
+        "--json",
+        "-k",
+        "5",
+        "which river reaches the sea?",
+        "x",
+    ]);
+    let search = search.succeeds().json();
+    assert_eq!(search.len(), 2);
+    for line in &search {
+        check("search", line);
+    }
+    assert_eq!(search[0]["passages"].as_array().unwrap().len(), 2);
+    for model in ["rag-token", "rag-sequence"] {
+        let beams = ["--num-beams", "3", "--num-return-sequences", "2"];
+        let arguments = [
+            "answer",
+            "kb",
+            "--json",
+            "Into what does the Ohre flow?",
+            "--model",
+            model,
+        ];
+        let answer = dir.ragdex(arguments.iter().chain(&beams)).succeeds().json();
+        check("answer", &answer[0]);
+        assert_eq!(answer[0]["model"], model);
+        let sum = |field: &str| {
+            let passages = answer[0]["passages"].as_array().unwrap();
+            passages
+                .iter()
+                .map(|p| p[field].as_f64().unwrap())
+                .sum::<f64>()
+        };
+        assert!((sum("prior") - 1.0).abs() < 1e-5 && (sum("posterior") - 1.0).abs() < 1e-5);
+    }
+    let info = dir.ragdex(["info", "kb", "--json"]).succeeds().json();
+    check("info", &info[0]);
+    assert_eq!(info[0]["documents"], 2);
+    let manifest = std::fs::read(dir.path("kb/snapshots/00000001.json")).unwrap();
+    check("manifest", &serde_json::from_slice(&manifest).unwrap());
+}
+
+#[test]
+fn questions_from_standard_input_are_answered_in_order() {
+    let dir = Dir::new();
+    dir.write("a.txt", "The heron is a bird.");
+    dir.write("b.txt", "The trout is a fish.");
+    dir.ragdex(["build", "kb", "a.txt", "b.txt"]).succeeds();
+    let found = dir
+        .ragdex(["search", "kb", "--json", "-k", "1"])
+        .exits_given(b"bird\n\nfish\n", 0);
+    let titles: Vec<String> = found
+        .json()
+        .iter()
+        .map(|l| l["passages"][0]["title"].to_string())
+        .collect();
+    assert_eq!(titles, [r#""a""#, r#""b""#]);
+}

@@ -1,0 +1,120 @@
+//! The bundled corpus: that it is what its articles give, and how well it is answered.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::util::{Dir, repository};
+
+/// Questions of the bundled set that must be answered right; measured 2026-11: see `README.md`.
+const ANSWERED_FLOOR: f64 = 0.60;
+/// Questions whose article must be ranked first.
+const FIRST_FLOOR: f64 = 0.80;
+
+struct Question {
+    text: String,
+    answers: Vec<String>,
+    title: String,
+}
+
+fn questions() -> Vec<Question> {
+    let mut questions = Vec::new();
+    for file in ["culture", "nature", "people", "places"] {
+        let path = repository(&format!("crates/sample/questions/{file}.jsonl"));
+        for line in std::fs::read_to_string(path).unwrap().lines() {
+            let value: Value = serde_json::from_str(line).unwrap();
+            let answers = value["answer"].as_array().unwrap();
+            questions.push(Question {
+                text: value["question"].as_str().unwrap().to_owned(),
+                answers: answers
+                    .iter()
+                    .map(|a| a.as_str().unwrap().to_owned())
+                    .collect(),
+                title: value["title"].as_str().unwrap().to_owned(),
+            });
+        }
+    }
+    questions
+}
+
+/// The normalisation of the reference's exact match: lower case, no ASCII punctuation, no articles.
+fn normalized(text: &str) -> String {
+    let kept: String = text
+        .to_lowercase()
+        .chars()
+        .filter(|c| !c.is_ascii_punctuation())
+        .collect();
+    let words = kept.split_whitespace();
+    let words: Vec<&str> = words
+        .filter(|w| !matches!(*w, "a" | "an" | "the" | "by"))
+        .collect();
+    words.join(" ")
+}
+
+#[test]
+fn the_dump_holds_every_article() {
+    let dump = std::process::Command::new("python3")
+        .arg(repository("crates/sample/pack.py"))
+        .arg("--check")
+        .output();
+    // Python is not needed to build or test ragdex; where it is missing, CI still runs the check.
+    if let Ok(output) = dump {
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let dir = Dir::new();
+    let built = dir
+        .ragdex(["build", "kb", "--json", sample().to_str().unwrap()])
+        .succeeds();
+    let report = &built.json()[0];
+    let articles = std::fs::read_dir(repository("crates/sample/articles"))
+        .unwrap()
+        .count();
+    assert_eq!(report["documents"]["added"], articles);
+    assert_eq!(report["skipped"]["redirects"], 5);
+}
+
+fn sample() -> std::path::PathBuf {
+    repository("crates/sample/data/ragdex-sample.xml.bz2")
+}
+
+#[test]
+fn the_questions_are_answered_from_the_right_articles() {
+    let dir = Dir::new();
+    dir.ragdex(["build", "kb", sample().to_str().unwrap()])
+        .succeeds();
+    let questions = questions();
+    assert!(questions.len() >= 60);
+    let lines: Vec<&str> = questions.iter().map(|q| &*q.text).collect();
+    let input = lines.join("\n");
+    let answers = dir
+        .ragdex(["answer", "kb", "--json"])
+        .exits_given(input.as_bytes(), 0)
+        .json();
+    assert_eq!(answers.len(), questions.len());
+    let (mut right, mut first) = (0, 0);
+    for (question, answer) in questions.iter().zip(&answers) {
+        let accepted: BTreeSet<String> = question.answers.iter().map(|a| normalized(a)).collect();
+        let given = answer["answer"].as_str().unwrap();
+        let is_right = accepted.contains(&normalized(given));
+        let is_first = answer["passages"][0]["title"] == question.title.as_str();
+        if !is_right {
+            println!(
+                "{} → {given} (expected {})",
+                question.text, question.answers[0]
+            );
+        }
+        right += usize::from(is_right);
+        first += usize::from(is_first);
+    }
+    let share = |n: usize| n as f64 / questions.len() as f64;
+    println!(
+        "answered right: {right}, ranked first: {first}, of {}",
+        questions.len()
+    );
+    assert!(share(right) >= ANSWERED_FLOOR, "answered right: {right}");
+    assert!(share(first) >= FIRST_FLOOR, "ranked first: {first}");
+}
