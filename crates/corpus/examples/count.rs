@@ -37,6 +37,9 @@ fn main() -> Result<(), Error> {
     for (rule, n) in rules.iter().zip(passages) {
         println!("{n} passages by the rule `{rule}`");
     }
-    println!("{:.2} s with {threads} threads", start.elapsed().as_secs_f64());
+    println!(
+        "{:.2} s with {threads} threads",
+        start.elapsed().as_secs_f64()
+    );
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::{BadRecord, Error, Format, ReadOptions, Summary, mediawiki, text};
 const MAX_REPORTED: u64 = 20;
 
 /// An iterator over what the reader of one format gives.
-type Records = Box<dyn Iterator<Item = Result<Record, Error>>>;
+type Records = Box<dyn Iterator<Item = Result<Record, Error>> + Send>;
 
 /// A stream of documents, in the order of the source.
 ///

@@ -82,7 +82,15 @@ mod tests {
         assert_eq!(parse_current(b"00000007"), Some(7));
         let large = u64::MAX.to_string();
         assert_eq!(parse_current(large.as_bytes()), Some(u64::MAX));
-        for text in ["", "7", "+0000007", "00000000", "0000000x", "../00001", " 00000007"] {
+        for text in [
+            "",
+            "7",
+            "+0000007",
+            "00000000",
+            "0000000x",
+            "../00001",
+            " 00000007",
+        ] {
             assert_eq!(parse_current(text.as_bytes()), None, "{text}");
         }
     }

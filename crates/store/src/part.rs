@@ -118,7 +118,9 @@ impl OpenPart {
     pub(crate) fn row_of(&self, id: PassageId) -> Result<Option<usize>> {
         let row = match self.ids()? {
             RowIds::Contiguous { first } => {
-                let row = id.0.checked_sub(*first).filter(|row| *row < self.entry.n_passages);
+                let row =
+                    id.0.checked_sub(*first)
+                        .filter(|row| *row < self.entry.n_passages);
                 row.map(|row| row as usize)
             }
             RowIds::Listed(ids) => ids.binary_search(&id.0).ok(),
@@ -133,7 +135,9 @@ impl OpenPart {
             read_numbers(self.document_table()?, "first_passage")
         })?;
         // Documents without passages share the first id of the next one and stand before it.
-        Ok(firsts.partition_point(|first| *first <= id.0).checked_sub(1))
+        Ok(firsts
+            .partition_point(|first| *first <= id.0)
+            .checked_sub(1))
     }
 }
 

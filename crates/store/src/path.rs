@@ -105,8 +105,24 @@ mod tests {
     fn paths_that_could_leave_the_folder_are_refused() {
         let long = "a".repeat(MAX_PATH_BYTES + 1);
         for path in [
-            "", "/", "/etc/passwd", "..", "../x", "a/../b", "a//b", "a/", "./a", "C:\\x", "a\\b",
-            "c:", "a/.hidden", "a\0b", "ä", "a b", "name.", long.as_str(),
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            "../x",
+            "a/../b",
+            "a//b",
+            "a/",
+            "./a",
+            "C:\\x",
+            "a\\b",
+            "c:",
+            "a/.hidden",
+            "a\0b",
+            "ä",
+            "a b",
+            "name.",
+            long.as_str(),
         ] {
             assert!(KbPath::new(path).is_err(), "{path}");
         }

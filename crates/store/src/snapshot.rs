@@ -33,7 +33,10 @@ struct Inner {
 impl Snapshot {
     pub(crate) fn open(files: Files, number: u64) -> Result<Self> {
         let manifest = read_manifest(&files, number)?;
-        let parts = manifest.parts.iter().map(|part| OpenPart::open(&files, part));
+        let parts = manifest
+            .parts
+            .iter()
+            .map(|part| OpenPart::open(&files, part));
         let parts = parts.collect::<Result<_>>()?;
         let open = |file: &FileEntry| files.open_entry(file, &file.path);
         let indexes = manifest
@@ -108,7 +111,11 @@ impl Snapshot {
             for id in ids.into_values() {
                 let row = part.document_row_of(id)?;
                 let row = row.ok_or_else(|| {
-                    Error::malformed(table.path().clone(), format!("document of passage {id}"), "none")
+                    Error::malformed(
+                        table.path().clone(),
+                        format!("document of passage {id}"),
+                        "none",
+                    )
                 })?;
                 by_row.entry(row).or_default().push(id);
             }
@@ -129,7 +136,9 @@ impl Snapshot {
                 let batch = batch?;
                 let keys: &arrow::array::StringArray = crate::files::column(&batch, "key");
                 for found in keys.iter().flatten() {
-                    let deleted = part.deleted_documents().is_some_and(|mask| mask.is_deleted(row));
+                    let deleted = part
+                        .deleted_documents()
+                        .is_some_and(|mask| mask.is_deleted(row));
                     if found == key && !deleted {
                         return Ok(table.rows(&[row])?.pop());
                     }
@@ -147,7 +156,11 @@ impl Snapshot {
         parts.flat_map(move |part| {
             let part = &inner.parts[part];
             let mask = part.deleted_passages().cloned();
-            live(part.passage_table().and_then(super::files::TableFile::stream), mask)
+            live(
+                part.passage_table()
+                    .and_then(super::files::TableFile::stream),
+                mask,
+            )
         })
     }
 
@@ -158,7 +171,11 @@ impl Snapshot {
         parts.flat_map(move |part| {
             let part = &inner.parts[part];
             let mask = part.deleted_documents().cloned();
-            live(part.document_table().and_then(super::files::TableFile::stream), mask)
+            live(
+                part.document_table()
+                    .and_then(super::files::TableFile::stream),
+                mask,
+            )
         })
     }
 
@@ -188,7 +205,12 @@ impl Snapshot {
     }
 
     pub(crate) fn index_contents(&self) -> impl Iterator<Item = (&FileEntry, &Bytes)> {
-        let entries = self.inner.manifest.indexes.iter().flat_map(|index| &index.files);
+        let entries = self
+            .inner
+            .manifest
+            .indexes
+            .iter()
+            .flat_map(|index| &index.files);
         entries.zip(self.inner.indexes.iter().flatten())
     }
 
@@ -213,7 +235,10 @@ impl Snapshot {
             })?;
             found.entry(place).or_default().insert(row, id);
         }
-        Ok(found.into_iter().map(|(place, rows)| (&parts[place], rows)).collect())
+        Ok(found
+            .into_iter()
+            .map(|(place, rows)| (&parts[place], rows))
+            .collect())
     }
 }
 

@@ -178,7 +178,9 @@ impl Store {
             return Ok(());
         }
         let names = self.files.list(&KbPath::ROOT)?;
-        let foreign = names.into_iter().find(|name| !names::TOP_LEVEL.contains(&name.as_str()));
+        let foreign = names
+            .into_iter()
+            .find(|name| !names::TOP_LEVEL.contains(&name.as_str()));
         match foreign {
             None => Ok(()),
             Some(found) => Err(Error::ForeignFolder {

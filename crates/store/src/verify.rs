@@ -127,7 +127,9 @@ impl Check<'_> {
                 }
                 next_id = id.0 + 1;
             }
-            let deleted = part.deleted_documents().is_some_and(|mask| mask.is_deleted(row));
+            let deleted = part
+                .deleted_documents()
+                .is_some_and(|mask| mask.is_deleted(row));
             let key = ContentHash::of_fields(&[&document.meta.key]);
             if !deleted && !self.keys.insert(key) {
                 let path = self.snapshot.locate(&part.entry().documents.path);
@@ -154,7 +156,11 @@ impl Check<'_> {
                 "passage {place} of document `{}`",
                 document.meta.key.escape_debug()
             );
-            let found = format!("passage {} of `{}`", passage.id, passage.document.escape_debug());
+            let found = format!(
+                "passage {} of `{}`",
+                passage.id,
+                passage.document.escape_debug()
+            );
             return Err(self.wrong_passages(part, &expected, found));
         }
         if passage.hash != passage.passage.content_hash() {

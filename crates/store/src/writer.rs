@@ -106,7 +106,9 @@ impl Writer {
 
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer").field("store", &self.store).finish_non_exhaustive()
+        f.debug_struct("Writer")
+            .field("store", &self.store)
+            .finish_non_exhaustive()
     }
 }
 
@@ -150,6 +152,11 @@ impl fmt::Display for Holder {
             return f.write_str("another process");
         }
         let command = self.command.escape_debug();
-        write!(f, "`{command}`, process {} since {}", self.pid, self.since.escape_debug())
+        write!(
+            f,
+            "`{command}`, process {} since {}",
+            self.pid,
+            self.since.escape_debug()
+        )
     }
 }

@@ -6,8 +6,29 @@ use crate::Random;
 
 /// Words with what makes text handling hard: accents, other scripts, quotes, a line break.
 const WORDS: [&str; 24] = [
-    "island", "river", "the", "of", "was", "1912", "Århus", "naïve", "東京", "Ωmega", "\"quoted\"",
-    "tab\tbed", "line\nbreak", "🚀", "а", "é", "mountain", "king", "elected", "in", "a", "\\", "{}",
+    "island",
+    "river",
+    "the",
+    "of",
+    "was",
+    "1912",
+    "Århus",
+    "naïve",
+    "東京",
+    "Ωmega",
+    "\"quoted\"",
+    "tab\tbed",
+    "line\nbreak",
+    "🚀",
+    "а",
+    "é",
+    "mountain",
+    "king",
+    "elected",
+    "in",
+    "a",
+    "\\",
+    "{}",
     "-",
 ];
 
@@ -17,7 +38,9 @@ const PASSAGE_WORDS: usize = 12;
 /// Makes `n` documents with keys `0`, `1`, …
 pub fn toy_documents(seed: u64, n: usize) -> Vec<Document> {
     let mut random = Random::new(seed);
-    (0..n).map(|key| toy_document(&key.to_string(), &mut random)).collect()
+    (0..n)
+        .map(|key| toy_document(&key.to_string(), &mut random))
+        .collect()
 }
 
 /// Makes one document: up to four sections, some documents without any text, URL or revision.
@@ -28,7 +51,9 @@ pub fn toy_document(key: &str, random: &mut Random) -> Document {
         title: words(2, random),
         url: (random.below(2) == 0).then(|| format!("https://example.org/{key}")),
         revision: (random.below(2) == 0).then(|| random.below(1000).to_string()),
-        sections: (0..n_sections).map(|level| section(level, random)).collect(),
+        sections: (0..n_sections)
+            .map(|level| section(level, random))
+            .collect(),
     }
 }
 

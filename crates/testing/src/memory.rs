@@ -64,7 +64,9 @@ impl MemoryStorage {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no thread panics while it holds the lock")
+        self.state
+            .lock()
+            .expect("no thread panics while it holds the lock")
     }
 }
 
@@ -115,7 +117,9 @@ impl Storage for MemoryStorage {
     }
 
     fn remove_folder(&self, folder: &KbPath) -> io::Result<()> {
-        self.state().seen.retain(|path, _| below(path, folder).is_none());
+        self.state()
+            .seen
+            .retain(|path, _| below(path, folder).is_none());
         Ok(())
     }
 
@@ -179,7 +183,10 @@ impl Write for MemoryFile {
 
 impl PendingFile for MemoryFile {
     fn finish(self: Box<Self>) -> io::Result<()> {
-        self.storage.state().seen.insert(self.path, self.content.into());
+        self.storage
+            .state()
+            .seen
+            .insert(self.path, self.content.into());
         Ok(())
     }
 }

@@ -18,13 +18,21 @@ pub struct Hit {
 /// When `question` is not as wide as the vectors.
 pub fn top_k(vectors: Vectors<'_>, question: &[f32], k: usize) -> Vec<Hit> {
     assert_eq!(question.len(), vectors.dim(), "the width of the question");
-    let score = |row: &[f64]| row.iter().zip(question).map(|(x, y)| x * f64::from(*y)).sum();
+    let score = |row: &[f64]| {
+        row.iter()
+            .zip(question)
+            .map(|(x, y)| x * f64::from(*y))
+            .sum()
+    };
     let values: Vec<f64> = match vectors.rows() {
         Rows::F32(values) => values.iter().copied().map(f64::from).collect(),
         Rows::F16(values) => values.iter().map(|value| value.to_f64()).collect(),
     };
     let rows = values.chunks_exact(vectors.dim()).map(score);
-    let mut hits: Vec<Hit> = rows.enumerate().map(|(row, score)| Hit { row, score }).collect();
+    let mut hits: Vec<Hit> = rows
+        .enumerate()
+        .map(|(row, score)| Hit { row, score })
+        .collect();
     // Stable: rows of equal score stay in order.
     hits.sort_by(|a, b| b.score.total_cmp(&a.score));
     hits.truncate(k);
@@ -39,7 +47,10 @@ mod tests {
     fn equal_scores_order_by_row() {
         let values = [1.0, 0.0, 3.0, 0.0, 1.0, 9.0, 2.0, 0.0];
         let vectors = Vectors::f32(&values, 2).unwrap();
-        let rows: Vec<usize> = top_k(vectors, &[1.0, 0.0], 3).iter().map(|hit| hit.row).collect();
+        let rows: Vec<usize> = top_k(vectors, &[1.0, 0.0], 3)
+            .iter()
+            .map(|hit| hit.row)
+            .collect();
         assert_eq!(rows, [1, 3, 0]);
         assert_eq!(top_k(vectors, &[1.0, 0.0], 9).len(), 4);
     }

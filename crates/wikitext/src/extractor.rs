@@ -105,7 +105,7 @@ impl Extractor {
 
     /// Extracts the prose of one page.
     ///
-    /// Linear in the length of the page; memory at most about twenty times as much, usually two.
+    /// Linear in the length of the page; memory at most about twenty times as much, usually three.
     /// The text is at most four times as long as the page, and 64 bytes.
     #[must_use]
     pub fn extract(&self, page: &PageInput<'_>) -> Page {

@@ -217,7 +217,7 @@ impl<'a> Reader<'a> {
                 .collect();
             self.sections.push(Section {
                 path,
-                paragraphs: Vec::new(),
+                paragraphs: Vec::with_capacity(1),
             });
             self.section_is_new = false;
         }

@@ -113,7 +113,11 @@ impl Guard {
     }
 
     fn explain(&self, error: io::Error) -> io::Error {
-        if error.get_ref().is_some_and(|inner| inner.is::<Error>()) {
+        if error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<Error>())
+            .is_some()
+        {
             return error;
         }
         let (path, offset, compression) = (self.path.clone(), self.offset.get(), self.compression);

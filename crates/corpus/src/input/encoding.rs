@@ -107,12 +107,11 @@ impl<R: Read> Read for Utf16<R> {
 /// Decodes a whole text: UTF-8, or else Windows-1252, the usual superset of Latin-1, in which every
 /// run of bytes means something. Line ends become `\n`.
 pub(crate) fn decode_text(bytes: &[u8]) -> (String, Encoding) {
-    let (text, encoding) = match str::from_utf8(bytes) {
-        Ok(text) => (Cow::Borrowed(text), Encoding::Utf8),
-        Err(_) => {
-            let text = bytes.iter().map(|&byte| windows_1252(byte)).collect();
-            (Cow::Owned(text), Encoding::Windows1252)
-        }
+    let (text, encoding) = if let Ok(text) = str::from_utf8(bytes) {
+        (Cow::Borrowed(text), Encoding::Utf8)
+    } else {
+        let text = bytes.iter().map(|&byte| windows_1252(byte)).collect();
+        (Cow::Owned(text), Encoding::Windows1252)
     };
     if text.contains('\r') {
         return (text.replace("\r\n", "\n").replace('\r', "\n"), encoding);

@@ -60,9 +60,13 @@ impl Converter {
             redirect: None,
             text: &page.text,
         });
+        let is_blank = page.text.trim().is_empty();
         let record = match self.reject(&page, &kind, &counters) {
             Some(skip) => Record::Skipped(skip),
-            None => Record::of(self.document(page, sections)),
+            // An article of nothing but lists is a document all the same, without a passage: its
+            // revision is known, and nobody wonders where it went.
+            None if !is_blank => Record::Document(self.document(page, sections)),
+            None => Record::Skipped(Skip::Empty),
         };
         records.extend([Record::Wikitext(Box::new(counters)), record]);
         records

@@ -22,11 +22,11 @@ const BULLET: &str = "BULLET::::";
 /// Reads the output of `WikiExtractor`: JSON lines, or `<doc>` elements when `head` begins with one.
 ///
 /// The field `revid` is not taken: it is the id of the last editor where that one was logged in.
-pub(crate) fn read_wikiextractor<R: BufRead + 'static>(
+pub(crate) fn read_wikiextractor<R: BufRead + Send + 'static>(
     path: &Path,
     head: &[u8],
     reader: R,
-) -> Box<dyn Iterator<Item = Result<Record, Error>>> {
+) -> Box<dyn Iterator<Item = Result<Record, Error>> + Send> {
     if head.trim_ascii_start().starts_with(b"<doc") {
         return Box::new(read_tagged(path, reader));
     }
@@ -164,7 +164,7 @@ pub(crate) fn read_cirrus<R: BufRead>(
     kinds: PageKinds,
 ) -> impl Iterator<Item = Result<Record, Error>> + use<R> {
     let mut id = None;
-    let records = objects(path, reader, move |mut object: Object| {
+    objects(path, reader, move |mut object: Object| {
         if let Some(index) = object.get("index").filter(|index| index.is_object()) {
             id = index.get("_id").cloned().and_then(scalar);
             return Ok(None);
@@ -189,8 +189,7 @@ pub(crate) fn read_cirrus<R: BufRead>(
             sections: vec![Section::lead(super::paragraphs(&text))],
         };
         Ok(Some(Record::of(row.into_document())))
-    });
-    records
+    })
 }
 
 /// Reads the HTML of a Wikimedia Enterprise snapshot. Fields that are zero are left out there.

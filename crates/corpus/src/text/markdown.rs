@@ -92,18 +92,18 @@ impl Reader {
             TagEnd::CodeBlock => {
                 let code = std::mem::take(&mut self.text);
                 if self.code_blocks {
-                    paragraphs(&code)
-                        .into_iter()
-                        .for_each(|p| self.outline.paragraph(p));
+                    self.add(paragraphs(&code));
                 }
             }
             TagEnd::HtmlBlock => {
                 let html = std::mem::take(&mut self.html);
                 let parsed = Html::new(self.code_blocks).parse(&html);
-                let sections = parsed.sections.into_iter();
-                sections
-                    .flat_map(|s: Section| s.paragraphs)
-                    .for_each(|p| self.outline.paragraph(p));
+                self.add(
+                    parsed
+                        .sections
+                        .into_iter()
+                        .flat_map(|s: Section| s.paragraphs),
+                );
             }
             TagEnd::Paragraph
             | TagEnd::Item
@@ -112,6 +112,12 @@ impl Reader {
             | TagEnd::TableHead
             | TagEnd::FootnoteDefinition => self.flush(),
             _ => {}
+        }
+    }
+
+    fn add(&mut self, paragraphs: impl IntoIterator<Item = String>) {
+        for paragraph in paragraphs {
+            self.outline.paragraph(paragraph);
         }
     }
 

@@ -6,9 +6,8 @@ use ragdex_corpus::{Error, Format, ReadOptions};
 use crate::{bzip2, gzip, read_bytes, read_with, threads, zstd};
 
 fn lines(n: usize) -> String {
-    (0..n)
-        .map(|i| format!("{{\"title\": \"T{i}\", \"text\": \"x{}\"}}\n", i * 7919))
-        .collect()
+    let line = |i| format!("{{\"title\": \"T{i}\", \"text\": \"x{}\"}}", i * 7919);
+    (0..n).map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Whole readings: files in, documents out.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
 mod formats;
 mod hostile;
 mod wiki;
@@ -136,4 +138,11 @@ fn unpack(path: PathBuf) -> Vec<u8> {
     let mut decoder = bzip2::bufread::MultiBzDecoder::new(file);
     decoder.read_to_end(&mut bytes).unwrap();
     bytes
+}
+
+/// A source may be read on a thread of its own.
+#[test]
+fn a_source_can_be_sent() {
+    fn is_send<T: Send>() {}
+    is_send::<Source<'static>>();
 }

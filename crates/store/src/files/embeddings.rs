@@ -38,7 +38,10 @@ mod element {
     use super::Element;
     use serde::{Deserialize as _, Deserializer, Serializer, de};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature that serde asks for"
+    )]
     pub(super) fn serialize<S: Serializer>(element: &Element, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(element)
     }
@@ -145,7 +148,11 @@ impl EmbeddingsFile {
                 element: found.shape.element,
             });
         }
-        let n_rows: usize = found.values.iter().map(|range| range.len() / found.row_bytes()).sum();
+        let n_rows: usize = found
+            .values
+            .iter()
+            .map(|range| range.len() / found.row_bytes())
+            .sum();
         if n_rows as u64 != rows {
             return Err(Error::Rows {
                 path: path.to_owned(),
@@ -247,7 +254,14 @@ mod tests {
             "`kb/embeddings/part-00000.arrow`: 4-dimensional f32 vectors expected, found \
              2-dimensional f32"
         );
-        assert!(matches!(open(content, 5, shape), Err(Error::Rows { expected: 5, found: 4, .. })));
+        assert!(matches!(
+            open(content, 5, shape),
+            Err(Error::Rows {
+                expected: 5,
+                found: 4,
+                ..
+            })
+        ));
     }
 
     #[test]

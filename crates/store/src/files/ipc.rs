@@ -54,7 +54,10 @@ fn row_bytes(shape: EmbeddingShape) -> usize {
 pub(super) fn layout(file: &[u8]) -> Result<Layout, Found> {
     let footer = ipc::root_as_footer(footer_bytes(file)?).map_err(|_| "a malformed footer")?;
     let shape = shape(footer.schema().ok_or("no schema")?)?;
-    if footer.dictionaries().is_some_and(|blocks| !blocks.is_empty()) {
+    if footer
+        .dictionaries()
+        .is_some_and(|blocks| !blocks.is_empty())
+    {
         return Err("dictionaries");
     }
     let mut values = Vec::new();
@@ -117,7 +120,8 @@ fn batch_values(
     shape: EmbeddingShape,
 ) -> Result<Range<usize>, Found> {
     const OUTSIDE: Found = "a record batch outside the file";
-    let metadata = slice(file.len(), block.offset(), block.metaDataLength().into()).ok_or(OUTSIDE)?;
+    let metadata =
+        slice(file.len(), block.offset(), block.metaDataLength().into()).ok_or(OUTSIDE)?;
     let body = slice(file.len(), metadata.end as i64, block.bodyLength()).ok_or(OUTSIDE)?;
     let message = file[metadata].get(MESSAGE_PREFIX_BYTES..).ok_or(OUTSIDE)?;
     let message = ipc::root_as_message(message).map_err(|_| "a malformed message")?;
@@ -137,10 +141,14 @@ fn batch_values(
         return Err("another number of buffers than three");
     }
     let numbers = buffers.get(2);
-    if usize::try_from(numbers.length()).ok().is_none_or(|length| length < bytes) {
+    if usize::try_from(numbers.length())
+        .ok()
+        .is_none_or(|length| length < bytes)
+    {
         return Err("fewer numbers than rows");
     }
-    let place = slice(body.len(), numbers.offset(), bytes as i64).ok_or("numbers outside the file")?;
+    let place =
+        slice(body.len(), numbers.offset(), bytes as i64).ok_or("numbers outside the file")?;
     Ok(body.start + place.start..body.start + place.end)
 }
 

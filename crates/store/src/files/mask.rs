@@ -22,7 +22,9 @@ impl RowMask {
     /// Reads a mask; `None` unless it is `rows` long, with no bit set behind the last row.
     pub(crate) fn from_bits(bits: &[u8], rows: usize) -> Option<Self> {
         let spare = bits.len().checked_mul(8)?.checked_sub(rows)?;
-        let clean = bits.last().is_none_or(|last| spare == 0 || last >> (8 - spare.min(8)) == 0);
+        let clean = bits
+            .last()
+            .is_none_or(|last| spare == 0 || last >> (8 - spare.min(8)) == 0);
         (spare < 8 && clean).then(|| Self {
             bits: bits.to_vec(),
             rows,
@@ -59,7 +61,10 @@ impl RowMask {
 
     /// How many rows are deleted.
     pub fn n_deleted(&self) -> usize {
-        self.bits.iter().map(|byte| byte.count_ones() as usize).sum()
+        self.bits
+            .iter()
+            .map(|byte| byte.count_ones() as usize)
+            .sum()
     }
 }
 

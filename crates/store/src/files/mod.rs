@@ -8,6 +8,7 @@ mod embeddings;
 mod ipc;
 mod mask;
 mod passages;
+mod places;
 mod table;
 
 use std::path::Path;
@@ -51,17 +52,19 @@ fn parquet_error(path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> E
     let path = path.to_owned();
     |source| match source {
         // A full disk arrives wrapped; taken out, so that its hint is found.
-        parquet::errors::ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
-            Ok(source) => Error::Io {
-                action: crate::Action::Write,
-                path,
-                source: *source,
-            },
-            Err(inner) => Error::Parquet {
-                path,
-                source: parquet::errors::ParquetError::External(inner),
-            },
-        },
+        parquet::errors::ParquetError::External(inner) => {
+            match inner.downcast::<std::io::Error>() {
+                Ok(source) => Error::Io {
+                    action: crate::Action::Write,
+                    path,
+                    source: *source,
+                },
+                Err(inner) => Error::Parquet {
+                    path,
+                    source: parquet::errors::ParquetError::External(inner),
+                },
+            }
+        }
         source => Error::Parquet { path, source },
     }
 }

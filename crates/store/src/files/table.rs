@@ -18,6 +18,7 @@ use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
+use super::places::impossible_place;
 use super::{ROWS_PER_BATCH, Record, parquet_error};
 use crate::{Error, Result};
 
@@ -81,7 +82,18 @@ impl<R: Record> TableFile<R> {
                     .collect();
                 format!("columns `{}`", fields.join(", "))
             };
-            return Err(Error::malformed(path, names(&expected), names(metadata.schema())));
+            return Err(Error::malformed(
+                path,
+                names(&expected),
+                names(metadata.schema()),
+            ));
+        }
+        if let Some(found) = impossible_place(metadata.metadata(), content.len()) {
+            return Err(Error::malformed(
+                path,
+                "Parquet footer that fits its file",
+                found,
+            ));
         }
         let found = metadata.metadata().file_metadata().num_rows();
         if u64::try_from(found) != Ok(rows) {

@@ -1,6 +1,7 @@
 //! What a manifest must not contradict itself in.
 
 use std::collections::HashSet;
+use std::fmt::Display;
 
 use super::{Manifest, Part};
 use crate::names;
@@ -22,20 +23,30 @@ pub(super) fn contradiction(manifest: &Manifest) -> Option<Contradiction> {
         .or_else(|| files(manifest))
 }
 
-fn expect(holds: bool, expected: &str, found: impl ToString) -> Option<Contradiction> {
+fn expect(holds: bool, expected: &str, found: impl Display) -> Option<Contradiction> {
     (!holds).then(|| (expected.to_owned(), found.to_string()))
 }
 
 fn head(manifest: &Manifest) -> Option<Contradiction> {
     let parent = manifest.parent.unwrap_or(0);
     let dim = manifest.embedding.map_or(1, |shape| shape.dim);
-    expect(manifest.snapshot > 0, "snapshot number from 1", manifest.snapshot)
-        .or_else(|| expect(parent < manifest.snapshot, "parent before the snapshot", parent))
-        .or_else(|| expect((1..=MAX_DIM).contains(&dim), "dimension of at least 1", dim))
-        .or_else(|| {
-            let shaped = manifest.embedding.is_some() || manifest.parts.is_empty();
-            expect(shaped, "`embedding` beside parts", "none")
-        })
+    expect(
+        manifest.snapshot > 0,
+        "snapshot number from 1",
+        manifest.snapshot,
+    )
+    .or_else(|| {
+        expect(
+            parent < manifest.snapshot,
+            "parent before the snapshot",
+            parent,
+        )
+    })
+    .or_else(|| expect((1..=MAX_DIM).contains(&dim), "dimension of at least 1", dim))
+    .or_else(|| {
+        let shaped = manifest.embedding.is_some() || manifest.parts.is_empty();
+        expect(shaped, "`embedding` beside parts", "none")
+    })
 }
 
 fn parts(manifest: &Manifest) -> Option<Contradiction> {
@@ -45,7 +56,11 @@ fn parts(manifest: &Manifest) -> Option<Contradiction> {
         let found = one_part(part)
             .or_else(|| {
                 let ascending = part.first_passage >= next_passage;
-                expect(ascending, "parts by ascending passage ids", format!("part {}", part.number))
+                expect(
+                    ascending,
+                    "parts by ascending passage ids",
+                    format!("part {}", part.number),
+                )
             })
             .or_else(|| {
                 let known =

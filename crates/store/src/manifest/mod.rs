@@ -128,20 +128,28 @@ impl Part {
 
     /// Documents that are not deleted.
     pub fn live_documents(&self) -> u64 {
-        let deleted = self.deleted.as_ref().map_or(0, |deleted| deleted.n_documents);
+        let deleted = self
+            .deleted
+            .as_ref()
+            .map_or(0, |deleted| deleted.n_documents);
         self.n_documents.saturating_sub(deleted)
     }
 
     /// Passages that are not deleted.
     pub fn live_passages(&self) -> u64 {
-        let deleted = self.deleted.as_ref().map_or(0, |deleted| deleted.n_passages);
+        let deleted = self
+            .deleted
+            .as_ref()
+            .map_or(0, |deleted| deleted.n_passages);
         self.n_passages.saturating_sub(deleted)
     }
 
     /// Every file of the part.
     pub fn files(&self) -> impl Iterator<Item = &FileEntry> {
         let deleted = self.deleted.as_ref().map(|deleted| &deleted.file);
-        [&self.documents, &self.passages, &self.embeddings].into_iter().chain(deleted)
+        [&self.documents, &self.passages, &self.embeddings]
+            .into_iter()
+            .chain(deleted)
     }
 }
 
@@ -242,7 +250,9 @@ impl Manifest {
 
     /// The length of all files in bytes.
     pub fn bytes(&self) -> u64 {
-        self.files().map(|file| file.bytes).fold(0, u64::saturating_add)
+        self.files()
+            .map(|file| file.bytes)
+            .fold(0, u64::saturating_add)
     }
 }
 

@@ -71,7 +71,10 @@ impl<'w> Prepared<'w> {
             Some(base) => base.files().map(|file| &file.path).collect(),
             None => HashSet::new(),
         };
-        let new_files = manifest.files().filter(|file| !known.contains(&file.path)).cloned();
+        let new_files = manifest
+            .files()
+            .filter(|file| !known.contains(&file.path))
+            .cloned();
         Ok(Self {
             new_files: new_files.collect(),
             staging,
@@ -107,7 +110,11 @@ impl<'w> Prepared<'w> {
         }
         for folder in names::DATA_FOLDERS {
             let folder = KbPath::known(folder);
-            if self.new_files.iter().any(|file| file.path.folder() == folder) {
+            if self
+                .new_files
+                .iter()
+                .any(|file| file.path.folder() == folder)
+            {
                 files.sync_folder(&folder)?;
             }
         }
@@ -129,7 +136,9 @@ fn compose(staging: &Staging<'_>, draft: Draft, staged: &[StagedPart]) -> Result
     }
     parts.sort_by_key(|part| (part.first_passage, part.end_passage, part.number));
     let next_part = staged.last().map(|part| part.number() + 1);
-    let next_passage = staged.last().map(|part| part.split.first_passage + part.n_passages());
+    let next_passage = staged
+        .last()
+        .map(|part| part.split.first_passage + part.n_passages());
     Ok(Manifest {
         format: FORMAT,
         reader: Reader::default(),
@@ -180,7 +189,10 @@ fn common_shape(
 
 fn final_part(staging: &Staging<'_>, part: &StagedPart) -> Result<Part> {
     let path = names::embeddings(part.number());
-    let embedded = part.embedded.as_ref().ok_or_else(|| staging.incomplete(&path))?;
+    let embedded = part
+        .embedded
+        .as_ref()
+        .ok_or_else(|| staging.incomplete(&path))?;
     let split = &part.split;
     Ok(Part {
         number: split.number,

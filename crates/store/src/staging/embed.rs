@@ -53,7 +53,9 @@ impl<'s> EmbeddingsWriter<'s> {
         let before = self.vectors.len();
         match vectors.rows() {
             Rows::F32(values) => self.vectors.extend_from_slice(values),
-            Rows::F16(values) => self.vectors.extend(values.iter().map(|value| value.to_f32())),
+            Rows::F16(values) => self
+                .vectors
+                .extend(values.iter().map(|value| value.to_f32())),
         }
         self.check_finite(before)?;
         if self.n_rows() > self.part.n_passages {
@@ -80,7 +82,8 @@ impl<'s> EmbeddingsWriter<'s> {
             passages: self.part.passages,
             shape: self.shape,
         };
-        self.staging.write_receipt(&EmbedReceipt::path(self.part.number), &receipt)
+        self.staging
+            .write_receipt(&EmbedReceipt::path(self.part.number), &receipt)
     }
 
     fn place(&self) -> KbPath {
@@ -104,7 +107,9 @@ impl<'s> EmbeddingsWriter<'s> {
             Element::F32 => value,
             Element::F16 => f16::from_f32(value).to_f32(),
         };
-        let bad = self.vectors[from..].iter().position(|value| !stored(*value).is_finite());
+        let bad = self.vectors[from..]
+            .iter()
+            .position(|value| !stored(*value).is_finite());
         match bad {
             None => Ok(()),
             Some(place) => Err(Error::NotFinite {
@@ -142,18 +147,20 @@ impl<'s> IndexWriter<'s> {
     pub fn finish(self) -> Result<FileEntry> {
         let place = self.path.below(&names::staging());
         let file = self.staging.files().finish(self.file, &place, self.path)?;
-        let embeddings = self.staging.parts()?.into_iter().filter_map(|part| part.embedded);
         let receipt = IndexReceipt {
-            embeddings: embeddings.map(|receipt| receipt.file).collect(),
+            embeddings: self.staging.embedding_files()?,
             file: file.clone(),
         };
-        self.staging.write_receipt(&IndexReceipt::path(&self.name), &receipt)?;
+        self.staging
+            .write_receipt(&IndexReceipt::path(&self.name), &receipt)?;
         Ok(file)
     }
 
     /// Tells an error of [`Write`] with the name of the file.
     pub fn error(&self, source: io::Error) -> Error {
-        self.staging.files().refused(Action::Write, &self.path, source)
+        self.staging
+            .files()
+            .refused(Action::Write, &self.path, source)
     }
 }
 

@@ -52,7 +52,9 @@ pub(crate) struct Plan {
     pub(crate) base: Option<u64>,
     /// Another version may split or embed differently.
     ragdex: String,
-    plan: Value,
+    /// As the caller wrote it.
+    #[serde(rename = "plan")]
+    command: Value,
 }
 
 impl Plan {
@@ -72,7 +74,7 @@ impl<'w> Staging<'w> {
         let wanted = Plan {
             base: writer.base().map(|base| base.snapshot),
             ragdex: env!("CARGO_PKG_VERSION").into(),
-            plan: plan.clone(),
+            command: plan.clone(),
         };
         let files = writer.files();
         let found = Plan::read(files)?;
@@ -132,7 +134,10 @@ impl<'w> Staging<'w> {
             });
         };
         let parts = marker.parts.into_iter().map(|split| {
-            let embedded = self.read_receipt(&EmbedReceipt::path(split.number))?;
+            let embedded: Option<EmbedReceipt> =
+                self.read_receipt(&EmbedReceipt::path(split.number))?;
+            // Vectors of other passages are none of this part's.
+            let embedded = embedded.filter(|receipt| receipt.passages == split.passages);
             Ok(StagedPart { split, embedded })
         });
         parts.collect()
@@ -174,10 +179,14 @@ impl<'w> Staging<'w> {
         Ok(PartEmbeddings::new(file, RowIds::Contiguous { first }))
     }
 
-    /// Gives an index file that is finished already.
+    /// Gives an index file that is finished already, over the vectors as they are now.
     pub fn index_file(&self, name: &str) -> Result<Option<FileEntry>> {
         let receipt: Option<IndexReceipt> = self.read_receipt(&IndexReceipt::path(name))?;
-        Ok(receipt.map(|receipt| receipt.file))
+        let Some(receipt) = receipt else {
+            return Ok(None);
+        };
+        let is_same = receipt.embeddings == self.embedding_files()?;
+        Ok(is_same.then_some(receipt.file))
     }
 
     /// Begins an index file, `index/<name>-<snapshot>.<extension>`; see
@@ -195,8 +204,16 @@ impl<'w> Staging<'w> {
     /// # Panics
     /// When a mask is not as long as the part.
     pub fn delete(&self, part: &Part, documents: &RowMask, passages: &RowMask) -> Result<Part> {
-        assert_eq!(documents.len() as u64, part.n_documents, "documents of the part");
-        assert_eq!(passages.len() as u64, part.n_passages, "passages of the part");
+        assert_eq!(
+            documents.len() as u64,
+            part.n_documents,
+            "documents of the part"
+        );
+        assert_eq!(
+            passages.len() as u64,
+            part.n_passages,
+            "passages of the part"
+        );
         let named = names::deleted(part.number, self.snapshot_number());
         let place = named.below(&names::staging());
         let content = [documents.bits(), passages.bits()].concat();
@@ -239,6 +256,12 @@ impl<'w> Staging<'w> {
         Error::Incomplete {
             path: self.files().locate(&named.below(&names::staging())),
         }
+    }
+
+    /// The vectors made so far.
+    fn embedding_files(&self) -> Result<Vec<FileEntry>> {
+        let embedded = self.parts()?.into_iter().filter_map(|part| part.embedded);
+        Ok(embedded.map(|receipt| receipt.file).collect())
     }
 
     fn split_marker(&self) -> Result<Option<SplitMarker>> {

@@ -131,22 +131,21 @@ impl Staging<'_> {
         let Some(receipt) = self.read_receipt::<EmbedReceipt>(path)? else {
             return Ok(false);
         };
-        Ok(self.is_whole(&receipt.file)?)
+        self.is_whole(&receipt.file)
     }
 
     fn is_indexed(&self, path: &KbPath) -> Result<bool> {
         let Some(receipt) = self.read_receipt::<IndexReceipt>(path)? else {
             return Ok(false);
         };
-        Ok(self.is_whole(&receipt.file)?)
+        self.is_whole(&receipt.file)
     }
 
     /// Whether a piece is there with the bytes that were written.
     fn is_whole(&self, entry: &FileEntry) -> Result<bool> {
         let place = self.place(&entry.path)?;
         let opened = self.files().open_entry(entry, &place);
-        let checked =
-            opened.and_then(|content| self.files().check_sum(entry, &place, &content));
+        let checked = opened.and_then(|content| self.files().check_sum(entry, &place, &content));
         match checked {
             Ok(()) => Ok(true),
             Err(Error::Missing { .. } | Error::Length { .. } | Error::Checksum { .. }) => Ok(false),

@@ -84,7 +84,8 @@ impl<'s> SplitWriter<'s> {
             parts: self.finished,
             summary: summary.clone(),
         };
-        self.staging.write_receipt(&names::staged(names::SPLIT), &marker)
+        self.staging
+            .write_receipt(&names::staged(names::SPLIT), &marker)
     }
 
     fn close(&mut self, part: OpenPart) -> Result<()> {
@@ -180,7 +181,9 @@ impl OpenPart {
                 let documents = files.documents.into_file()?;
                 let passages = files.passages.into_file()?;
                 let finish = |file, named: KbPath| {
-                    staging.files().finish(file, &named.below(&names::staging()), named)
+                    staging
+                        .files()
+                        .finish(file, &named.below(&names::staging()), named)
                 };
                 let receipt = SplitReceipt {
                     number: self.number,
@@ -202,7 +205,10 @@ impl PartFiles {
     fn create(staging: &Staging<'_>, number: u32) -> Result<Self> {
         let create = |named: KbPath| -> Result<(_, PathBuf)> {
             let place = named.below(&names::staging());
-            Ok((staging.files().create(&place)?, staging.files().locate(&place)))
+            Ok((
+                staging.files().create(&place)?,
+                staging.files().locate(&place),
+            ))
         };
         let (documents, documents_path) = create(names::documents(number))?;
         let (passages, passages_path) = create(names::passages(number))?;
@@ -223,7 +229,9 @@ fn check_same(
         return Ok(());
     }
     Err(Error::SourceChanged {
-        path: staging.files().locate(&receipt.passages.path.below(&names::staging())),
+        path: staging
+            .files()
+            .locate(&receipt.passages.path.below(&names::staging())),
         expected: receipt.digest,
         found: digest,
     })

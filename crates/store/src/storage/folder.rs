@@ -104,7 +104,10 @@ impl Storage for FolderStorage {
         let mut file = File::open(self.inside(path)?)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "not a regular file",
+            ));
         }
         if metadata.len() >= MAP_FROM_BYTES {
             return map::map(&file);

@@ -30,7 +30,10 @@ impl Files {
     }
 
     pub(crate) fn create(&self, path: &KbPath) -> Result<PieceWriter> {
-        let file = self.0.create(path).map_err(|e| self.refused(Action::Write, path, e))?;
+        let file = self
+            .0
+            .create(path)
+            .map_err(|e| self.refused(Action::Write, path, e))?;
         Ok(PieceWriter {
             file: BufWriter::with_capacity(WRITE_BUFFER_BYTES, file),
             hasher: Sha256Hasher::default(),
@@ -61,7 +64,9 @@ impl Files {
     pub(crate) fn open_if_there(&self, path: &KbPath) -> Result<Option<Bytes>> {
         match self.0.open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            opened => opened.map(Some).map_err(|e| self.refused(Action::Read, path, e)),
+            opened => opened
+                .map(Some)
+                .map_err(|e| self.refused(Action::Read, path, e)),
         }
     }
 
@@ -104,31 +109,45 @@ impl Files {
     }
 
     pub(crate) fn list(&self, folder: &KbPath) -> Result<Vec<String>> {
-        self.0.list(folder).map_err(|e| self.refused(Action::List, folder, e))
+        self.0
+            .list(folder)
+            .map_err(|e| self.refused(Action::List, folder, e))
     }
 
     pub(crate) fn rename(&self, from: &KbPath, to: &KbPath) -> Result<()> {
-        self.0.rename(from, to).map_err(|e| self.refused(Action::Rename, from, e))
+        self.0
+            .rename(from, to)
+            .map_err(|e| self.refused(Action::Rename, from, e))
     }
 
     pub(crate) fn remove(&self, path: &KbPath) -> Result<()> {
-        self.0.remove(path).map_err(|e| self.refused(Action::Remove, path, e))
+        self.0
+            .remove(path)
+            .map_err(|e| self.refused(Action::Remove, path, e))
     }
 
     pub(crate) fn remove_folder(&self, folder: &KbPath) -> Result<()> {
-        self.0.remove_folder(folder).map_err(|e| self.refused(Action::Remove, folder, e))
+        self.0
+            .remove_folder(folder)
+            .map_err(|e| self.refused(Action::Remove, folder, e))
     }
 
     pub(crate) fn sync_folder(&self, folder: &KbPath) -> Result<()> {
-        self.0.sync_folder(folder).map_err(|e| self.refused(Action::Write, folder, e))
+        self.0
+            .sync_folder(folder)
+            .map_err(|e| self.refused(Action::Write, folder, e))
     }
 
     pub(crate) fn replace(&self, path: &KbPath, content: &[u8]) -> Result<()> {
-        self.0.replace(path, content).map_err(|e| self.refused(Action::Write, path, e))
+        self.0
+            .replace(path, content)
+            .map_err(|e| self.refused(Action::Write, path, e))
     }
 
     pub(crate) fn lock(&self, path: &KbPath, holder: &[u8]) -> Result<Lock> {
-        self.0.lock(path, holder).map_err(|e| self.refused(Action::Lock, path, e))
+        self.0
+            .lock(path, holder)
+            .map_err(|e| self.refused(Action::Lock, path, e))
     }
 
     pub(crate) fn refused(&self, action: Action, path: &KbPath, source: io::Error) -> Error {
@@ -149,7 +168,10 @@ pub(crate) struct PieceWriter {
 
 impl PieceWriter {
     fn finish(self) -> io::Result<(u64, Sha256)> {
-        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let file = self
+            .file
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
         file.finish()?;
         Ok((self.bytes, self.hasher.finish()))
     }

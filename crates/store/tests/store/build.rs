@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ragdex_core::{Document, Element, Vectors};
 use ragdex_store::{
-    DocumentMeta, Draft, EmbeddingShape, Index, PassageRecord, Result, Snapshot, Staging, Storage,
-    Store,
+    DocumentMeta, Draft, EmbeddingShape, FileEntry, Index, PassageRecord, Result, Snapshot,
+    Staging, Storage, Store,
 };
 use ragdex_testing::{MemoryStorage, toy_passages};
 use serde_json::{Map, Value, json};
@@ -35,14 +35,7 @@ pub(crate) fn build(storage: Arc<dyn Storage>, documents: &[Document]) -> Result
     let index = Index {
         kind: "toy".into(),
         parameters: Map::new(),
-        files: vec![match staging.index_file("toy")? {
-            Some(file) => file,
-            None => {
-                let mut file = staging.index_writer("toy", "bin")?;
-                file.write_all(b"an index").map_err(|source| file.error(source))?;
-                file.finish()?
-            }
-        }],
+        files: vec![index_file(&staging)?],
     };
     let draft = Draft {
         indexes: vec![index],
@@ -50,6 +43,16 @@ pub(crate) fn build(storage: Arc<dyn Storage>, documents: &[Document]) -> Result
         ..Draft::default()
     };
     staging.prepare(draft)?.commit()
+}
+
+fn index_file(staging: &Staging<'_>) -> Result<FileEntry> {
+    if let Some(file) = staging.index_file("toy")? {
+        return Ok(file);
+    }
+    let mut file = staging.index_writer("toy", "bin")?;
+    file.write_all(b"an index")
+        .map_err(|source| file.error(source))?;
+    file.finish()
 }
 
 pub(crate) fn split(staging: &Staging<'_>, documents: &[Document]) -> Result<()> {

@@ -28,7 +28,10 @@ fn every_failure(before: &MemoryStorage, documents: &[Document], when: When, aft
             let store = store_of(&storage);
             let number = store.current_number().ok();
             let new_number = Some(old_number.unwrap_or(0) + 1);
-            assert!(number == old_number || number == new_number, "call {at}: {number:?}");
+            assert!(
+                number == old_number || number == new_number,
+                "call {at}: {number:?}"
+            );
             if outcome.is_ok() {
                 assert_eq!(number, new_number, "call {at}: committed and lost");
             }
@@ -44,42 +47,69 @@ fn every_failure(before: &MemoryStorage, documents: &[Document], when: When, aft
 
 fn assert_same_files(one: &MemoryStorage, other: &MemoryStorage, what: &str) {
     let (one, other) = (one.files(), other.files());
-    assert!(one.keys().eq(other.keys()), "{what}: {:?} and {:?}", one.keys(), other.keys());
+    assert!(
+        one.keys().eq(other.keys()),
+        "{what}: {:?} and {:?}",
+        one.keys(),
+        other.keys()
+    );
     let differs = one.iter().find(|(path, content)| other[*path] != **content);
     assert!(differs.is_none(), "{what}: {differs:?}");
 }
 
 fn assert_whole(store: &Store, at: u64) {
-    let snapshot = store.current().unwrap_or_else(|error| panic!("call {at}: {error}"));
+    let snapshot = store
+        .current()
+        .unwrap_or_else(|error| panic!("call {at}: {error}"));
     let found = snapshot.verify(&NoReporter, &Cancel::default()).unwrap();
     assert!(found.problems.is_empty(), "call {at}: {:?}", found.problems);
 }
 
 #[test]
 fn a_build_survives_a_refused_call() {
-    every_failure(&MemoryStorage::default(), &toy_documents(1, 9), When::Before, After::GoOn);
+    every_failure(
+        &MemoryStorage::default(),
+        &toy_documents(1, 6),
+        When::Before,
+        After::GoOn,
+    );
 }
 
 #[test]
 fn a_build_survives_a_call_that_is_carried_out_and_not_confirmed() {
-    every_failure(&MemoryStorage::default(), &toy_documents(1, 9), When::Afterwards, After::GoOn);
+    every_failure(
+        &MemoryStorage::default(),
+        &toy_documents(1, 6),
+        When::Afterwards,
+        After::GoOn,
+    );
 }
 
 #[test]
 fn a_build_survives_its_end_before_any_call() {
-    every_failure(&MemoryStorage::default(), &toy_documents(1, 9), When::Before, After::Stop);
+    every_failure(
+        &MemoryStorage::default(),
+        &toy_documents(1, 6),
+        When::Before,
+        After::Stop,
+    );
 }
 
 #[test]
 fn a_build_survives_its_end_after_any_call() {
-    every_failure(&MemoryStorage::default(), &toy_documents(1, 9), When::Afterwards, After::Stop);
+    every_failure(
+        &MemoryStorage::default(),
+        &toy_documents(1, 6),
+        When::Afterwards,
+        After::Stop,
+    );
 }
 
 #[test]
 fn a_second_build_leaves_the_first_snapshot_current_until_it_is_done() {
-    let before = built(&toy_documents(1, 9));
-    every_failure(&before, &toy_documents(2, 8), When::Afterwards, After::Stop);
-    every_failure(&before, &toy_documents(2, 8), When::Before, After::GoOn);
+    let before = built(&toy_documents(1, 6));
+    every_failure(&before, &toy_documents(2, 5), When::Afterwards, After::Stop);
+    every_failure(&before, &toy_documents(2, 5), When::Before, After::GoOn);
 }
 
 #[test]
@@ -98,11 +128,16 @@ fn finished_pieces_are_not_made_again() {
         let mut writer = store.writer("test").unwrap();
         let staging = writer.stage(&plan(&documents)).unwrap();
         assert!(staging.is_resumed());
-        assert_eq!(staging.split_summary().unwrap(), Some(json!({"skipped": 3})));
+        assert_eq!(
+            staging.split_summary().unwrap(),
+            Some(json!({"skipped": 3}))
+        );
         let part = &staging.parts().unwrap()[0];
         let mut vectors = staging.embeddings_writer(part, SHAPE);
         let ones = vec![1.0; part.n_passages() as usize * SHAPE.dim];
-        vectors.push(ragdex_core::Vectors::f32(&ones, SHAPE.dim).unwrap()).unwrap();
+        vectors
+            .push(ragdex_core::Vectors::f32(&ones, SHAPE.dim).unwrap())
+            .unwrap();
         vectors.finish().unwrap();
     }
     let snapshot = build(Arc::new(storage), &documents).unwrap();
@@ -118,7 +153,11 @@ fn finished_pieces_are_not_made_again() {
 fn a_piece_that_was_damaged_is_made_again() {
     let documents = toy_documents(4, 40);
     let undisturbed = built(&documents);
-    for name in ["documents/part-00001.parquet", "passages/part-00000.parquet", "embeddings/part-00001.arrow"] {
+    for name in [
+        "documents/part-00001.parquet",
+        "passages/part-00000.parquet",
+        "embeddings/part-00001.arrow",
+    ] {
         let storage = MemoryStorage::default();
         {
             let mut writer = store_of(&storage).writer("test").unwrap();
@@ -145,7 +184,14 @@ fn pieces_of_another_plan_are_kept_until_they_are_discarded() {
     let error = writer.stage(&json!("two")).unwrap_err();
     assert!(matches!(error, Error::OtherPlan { .. }));
     assert!(error.hint().is_some());
-    assert!(writer.stage(&json!("one")).unwrap().split_summary().unwrap().is_some());
+    assert!(
+        writer
+            .stage(&json!("one"))
+            .unwrap()
+            .split_summary()
+            .unwrap()
+            .is_some()
+    );
     writer.discard().unwrap();
     assert!(storage.files().is_empty());
     assert!(!writer.stage(&json!("two")).unwrap().is_resumed());
@@ -175,6 +221,9 @@ fn nothing_is_committed_before_every_part_has_vectors() {
     let staging = writer.stage(&json!("plan")).unwrap();
     assert!(matches!(staging.parts(), Err(Error::Incomplete { .. })));
     split(&staging, &documents).unwrap();
-    assert!(matches!(staging.prepare(Draft::default()), Err(Error::Incomplete { .. })));
+    assert!(matches!(
+        staging.prepare(Draft::default()),
+        Err(Error::Incomplete { .. })
+    ));
     assert!(matches!(store.current(), Err(Error::Unfinished { .. })));
 }

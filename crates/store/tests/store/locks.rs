@@ -13,13 +13,20 @@ fn a_second_writer_is_told_who_holds_the_lock() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::create_or_open(folder.path()).unwrap();
     let writer = store.writer("ragdex build kb corpus").unwrap();
-    let error = Store::create_or_open(folder.path()).unwrap().writer("other").unwrap_err();
+    let error = Store::create_or_open(folder.path())
+        .unwrap()
+        .writer("other")
+        .unwrap_err();
     let Error::Locked { holder, .. } = &error else {
         panic!("{error}");
     };
     assert_eq!(holder.command, "ragdex build kb corpus");
     assert_eq!(holder.pid, std::process::id());
-    assert!(error.to_string().contains("locked by `ragdex build kb corpus`, process "));
+    assert!(
+        error
+            .to_string()
+            .contains("locked by `ragdex build kb corpus`, process ")
+    );
     assert!(error.is_transient());
     drop(writer);
     store.writer("other").unwrap();
@@ -37,7 +44,10 @@ fn readers_need_no_lock() {
     for folder in ["documents", "passages", "embeddings"].map(|name| folder.path().join(name)) {
         fs::remove_dir_all(folder).unwrap();
     }
-    assert_eq!(snapshot.all_passages().count() as u64, snapshot.manifest().passages);
+    assert_eq!(
+        snapshot.all_passages().count() as u64,
+        snapshot.manifest().passages
+    );
 }
 
 #[test]
@@ -51,7 +61,10 @@ fn a_folder_that_is_no_knowledge_base_is_refused() {
         assert!(error.hint().is_some());
     }
     let error = Store::create_or_open(folder.path()).unwrap_err();
-    assert!(matches!(&error, Error::ForeignFolder { found, .. } if found == "thesis.txt"), "{error}");
+    assert!(
+        matches!(&error, Error::ForeignFolder { found, .. } if found == "thesis.txt"),
+        "{error}"
+    );
     assert!(!missing.exists());
 }
 
@@ -59,7 +72,11 @@ fn a_folder_that_is_no_knowledge_base_is_refused() {
 fn an_unfinished_build_is_named_as_such() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::create_or_open(folder.path()).unwrap();
-    store.writer("test").unwrap().stage(&serde_json::json!("plan")).unwrap();
+    store
+        .writer("test")
+        .unwrap()
+        .stage(&serde_json::json!("plan"))
+        .unwrap();
     let error = Store::open(folder.path()).unwrap_err();
     assert!(matches!(error, Error::Unfinished { .. }), "{error}");
     assert!(error.hint().unwrap().contains("run the same"));

@@ -1,6 +1,9 @@
 //! The store as its callers see it.
 
+#![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
+
 mod build;
+mod contract;
 mod crash;
 mod damage;
 mod locks;

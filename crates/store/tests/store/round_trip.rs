@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use ragdex_core::{Cancel, Document, Element, NoReporter, PassageId, Rows};
-use ragdex_store::{
-    DocumentMeta, Draft, EmbeddingShape, Error, PassageRecord, Snapshot, Store,
-};
+use ragdex_store::{DocumentMeta, Draft, EmbeddingShape, Error, PassageRecord, Snapshot, Store};
 use ragdex_testing::{MemoryStorage, toy_documents, toy_passages};
 
 use crate::build::{SHAPE, build, built, embed, plan, split, store_of, toy_vector};
@@ -94,7 +92,9 @@ fn vectors_lie_row_for_row_beside_their_passages() {
             }
         }
         let passages = streamed(&snapshot);
-        let expected = passages.iter().map(|record| (record.id, toy_vector(record).to_vec()));
+        let expected = passages
+            .iter()
+            .map(|record| (record.id, toy_vector(record).to_vec()));
         assert!(found.into_iter().eq(expected));
     }
 }
@@ -127,7 +127,13 @@ fn a_folder_on_disk_holds_the_same_files_as_memory() {
     assert!(!path.join("staging").exists());
     let snapshot = Store::open(&path).unwrap().current().unwrap();
     assert_eq!(streamed(&snapshot), expected(&documents));
-    assert!(snapshot.verify(&NoReporter, &Cancel::default()).unwrap().problems.is_empty());
+    assert!(
+        snapshot
+            .verify(&NoReporter, &Cancel::default())
+            .unwrap()
+            .problems
+            .is_empty()
+    );
 }
 
 #[test]
@@ -148,10 +154,19 @@ fn a_second_snapshot_goes_on_with_numbers_and_ids() {
     let (before, after) = (first.manifest(), second.manifest());
     assert_eq!((after.snapshot, after.parent), (2, Some(1)));
     assert_eq!(after.parts[..before.parts.len()], before.parts);
-    assert_eq!(after.parts[before.parts.len()].first_passage, before.next_passage);
+    assert_eq!(
+        after.parts[before.parts.len()].first_passage,
+        before.next_passage
+    );
     assert_eq!(after.parts[before.parts.len()].number, before.next_part);
-    assert_eq!(streamed(&second)[..before.passages as usize], streamed(&first));
+    assert_eq!(
+        streamed(&second)[..before.passages as usize],
+        streamed(&first)
+    );
     assert_eq!(store.snapshots().unwrap(), [1, 2]);
     assert_eq!(store.snapshot(1).unwrap().manifest(), before);
-    assert!(matches!(store.snapshot(3), Err(Error::NoSuchSnapshot { newest: 2, .. })));
+    assert!(matches!(
+        store.snapshot(3),
+        Err(Error::NoSuchSnapshot { newest: 2, .. })
+    ));
 }

@@ -24,7 +24,10 @@ fn manifests_follow_their_schema() {
         let storage = built(&toy_documents(1, n_documents));
         let manifest = &storage.files()["snapshots/00000001.json"];
         let manifest: Value = serde_json::from_slice(manifest).unwrap();
-        let errors: Vec<String> = validator.iter_errors(&manifest).map(|e| e.to_string()).collect();
+        let errors: Vec<String> = validator
+            .iter_errors(&manifest)
+            .map(|e| e.to_string())
+            .collect();
         assert_eq!(errors, [""; 0]);
     }
     assert!(!validator.is_valid(&json!({})));
@@ -62,19 +65,32 @@ fn written_columns(name: &str) -> Value {
     let mut columns = written(name)["columns"].take();
     for column in columns.as_array_mut().unwrap() {
         let column = column.as_object_mut().unwrap();
-        assert!(column.remove("description").is_some_and(|text| text.is_string()));
+        assert!(
+            column
+                .remove("description")
+                .is_some_and(|text| text.is_string())
+        );
     }
     columns
 }
 
 #[test]
 fn the_arrow_schemas_are_written_down() {
-    assert_eq!(columns(&documents_schema()), written_columns("documents.arrow.json"));
-    assert_eq!(columns(&passages_schema()), written_columns("passages.arrow.json"));
+    assert_eq!(
+        columns(&documents_schema()),
+        written_columns("documents.arrow.json")
+    );
+    assert_eq!(
+        columns(&passages_schema()),
+        written_columns("passages.arrow.json")
+    );
     let embeddings = written_columns("embeddings.arrow.json");
     assert_eq!(columns(&embeddings_schema(3, Element::F32)), embeddings);
     let half = embeddings.to_string().replace("float32", "float16");
-    assert_eq!(columns(&embeddings_schema(3, Element::F16)).to_string(), half);
+    assert_eq!(
+        columns(&embeddings_schema(3, Element::F16)).to_string(),
+        half
+    );
 }
 
 #[test]
@@ -93,6 +109,10 @@ fn general_readers_read_the_files() {
     let embeddings = arrow::ipc::reader::FileReader::try_new(content, None).unwrap();
     assert_eq!(*embeddings.schema(), embeddings_schema(4, Element::F32));
     let n_rows: usize = embeddings.map(|batch| batch.unwrap().num_rows()).sum();
-    let n_passages: usize = passages.build().unwrap().map(|batch| batch.unwrap().num_rows()).sum();
+    let n_passages: usize = passages
+        .build()
+        .unwrap()
+        .map(|batch| batch.unwrap().num_rows())
+        .sum();
     assert_eq!(n_rows, n_passages);
 }

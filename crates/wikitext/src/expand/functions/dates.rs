@@ -2,6 +2,7 @@
 
 use super::super::args::Arguments;
 use super::Call;
+use crate::marks::is_blank;
 use crate::words::Words;
 
 /// A date of which the later parts may be missing.
@@ -15,33 +16,27 @@ struct Date<'a> {
 impl<'a> Date<'a> {
     /// Reads year, month and day from the first three positions.
     fn read(args: &'a Arguments, words: &'a Words) -> Self {
-        let written = args.position(2);
+        let [year, month, day] = [1, 2, 3]
+            .map(|n| args.position(n))
+            .map(|part| if is_blank(part) { "" } else { part });
         Self {
-            year: args.position(1),
-            month: words.month(written).unwrap_or(written),
-            day: args.position(3).trim_start_matches('0'),
+            year,
+            month: words.month(month).unwrap_or(month),
+            day: day.trim_start_matches('0'),
             day_first: true,
         }
     }
 
     fn push(&self, out: &mut String) {
-        let parts = if self.month.is_empty() {
-            [self.year, "", ""]
+        if self.month.is_empty() {
+            out.push_str(self.year);
         } else if self.day_first || self.day.is_empty() {
-            [self.day, self.month, self.year]
+            super::push_joined(out, [self.day, self.month, self.year], " ");
         } else {
-            [self.month, self.day, self.year]
-        };
-        let start = out.len();
-        super::push_joined(out, parts, " ");
-        if !self.day_first
-            && !self.day.is_empty()
-            && !self.month.is_empty()
-            && !self.year.is_empty()
-        {
-            let year_at = out.len() - self.year.len() - 1;
-            debug_assert!(year_at > start, "month and day stand before the year");
-            out.insert(year_at, ',');
+            super::push_joined(out, [self.month, self.day], " ");
+            if !self.year.is_empty() {
+                out.extend([", ", self.year]);
+            }
         }
     }
 }
@@ -112,5 +107,10 @@ mod tests {
         assert_eq!(as_of(&[("since", "y")]), "Since 12 May 2012");
         assert_eq!(as_of(&[("bare", "y")]), "12 May 2012");
         assert_eq!(as_of(&[("alt", "by now")]), "by now");
+        let holes = ["\u{1}\u{1}\u{1}", "5", "12"];
+        assert_eq!(
+            called(Function::AsOf, &holes, &[("df", "US")]),
+            "As of May 12"
+        );
     }
 }
