@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::util::repository;
 
 /// What each crate may use of ours and must use, no more and no less.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("ragdex-cli", &["ragdex", "ragdex-sample"]),
     (
         "ragdex",
@@ -24,7 +24,8 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("ragdex-core", &[]),
     ("ragdex-corpus", &["ragdex-core", "ragdex-wikitext"]),
     ("ragdex-index", &["ragdex-core"]),
-    ("ragdex-models", &["ragdex-core"]),
+    ("ragdex-kernels", &[]),
+    ("ragdex-models", &["ragdex-core", "ragdex-kernels"]),
     ("ragdex-rag", &["ragdex-core", "ragdex-models"]),
     ("ragdex-sample", &[]),
     ("ragdex-store", &["ragdex-core"]),

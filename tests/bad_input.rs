@@ -62,7 +62,9 @@ fn xml_cut_in_the_middle_is_an_error_with_its_place() {
 fn an_empty_corpus_is_refused() {
     let dir = Dir::new();
     dir.write("empty.jsonl", "");
-    refused(&dir, &["empty.jsonl"], &["no document"]);
+    refused(&dir, &["empty.jsonl"], &["empty.jsonl"]);
+    dir.write("blank.jsonl", r#"{"title": "A", "text": " "}"#);
+    refused(&dir, &["blank.jsonl"], &["no document"]);
     std::fs::create_dir(dir.path("folder")).unwrap();
     refused(&dir, &["folder"], &["folder"]);
 }
@@ -248,6 +250,7 @@ fn bad_records_are_counted_and_skipped_and_strict_stops() {
     assert_eq!(report["documents"]["added"], 1);
     assert_eq!(report["skipped"]["bad records"], 1);
     assert!(printed.stderr.contains("line 2"), "{}", printed.stderr);
+    std::fs::remove_dir_all(dir.path("kb")).unwrap();
     refused(&dir, &["rows.jsonl", "--strict"], &["line 2"]);
 }
 

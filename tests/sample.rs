@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use crate::util::{Dir, repository};
 
-/// Questions of the bundled set that must be answered right; measured 2026-11: see `README.md`.
-const ANSWERED_FLOOR: f64 = 0.60;
-/// Questions whose article must be ranked first.
-const FIRST_FLOOR: f64 = 0.80;
+/// Share of the questions that must be answered right: a little under what `README.md` reports, so that a
+/// change for the worse is seen.
+const ANSWERED_FLOOR: f64 = 0.42;
+/// Share of the questions whose article must be ranked first, likewise.
+const FIRST_FLOOR: f64 = 0.95;
 
 struct Question {
     text: String,

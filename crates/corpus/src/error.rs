@@ -159,7 +159,8 @@ impl Error {
                 "close or double the quotation mark, or read quotation marks literally"
             }
             Self::Record(_) => "correct the record, or read without strict to skip and count it",
-            Self::Xml { .. } | Self::Read { .. } | Self::Cancelled(_) => return None,
+            Self::Xml { .. } => "the file is damaged: download or make it again",
+            Self::Read { .. } | Self::Cancelled(_) => return None,
         };
         Some(hint.into())
     }

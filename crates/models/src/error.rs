@@ -171,9 +171,18 @@ impl Error {
             Self::NotCached { id, .. } => {
                 format!("pull `{id}` first, or name a folder that holds config.json and weights")
             }
-            Self::Safetensors { .. } | Self::NotANumber { .. } => {
+            Self::Safetensors { .. } | Self::NotANumber { .. } | Self::Malformed { .. } => {
                 "the file may be cut short or damaged: get it again".into()
             }
+            Self::MissingFile { .. } => {
+                "name a folder with config.json, weights (model.safetensors or pytorch_model.bin) and a \
+                 tokenizer (tokenizer.json or vocab.txt), as the Hugging Face hub has them"
+                    .into()
+            }
+            Self::Json { .. } | Self::Config { .. } | Self::Tokenizer { .. } => {
+                "compare the file with the one that the model was published with".into()
+            }
+            Self::Io { .. } => "check the path and its permissions".into(),
             Self::ForbiddenGlobal { .. } => {
                 "convert the checkpoint to safetensors where it was made".into()
             }

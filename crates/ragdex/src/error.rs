@@ -147,6 +147,9 @@ impl Error {
 
     /// What the user can do, where there is anything to do.
     pub fn hint(&self) -> Option<String> {
+        if self.kind() == ErrorKind::Cancelled {
+            return Some("run the same command again; it goes on where it stopped".into());
+        }
         Some(match self {
             Self::Corpus(error) => return error.hint(),
             Self::Store(ragdex_store::Error::OtherPlan { .. }) => {
@@ -185,7 +188,7 @@ impl Error {
                 "copy the files named back from a backup, or build the knowledge base anew".into()
             }
             Self::Threads { .. } => "ask for fewer with `--threads`".into(),
-            Self::Cancelled(_) => "run the same command again; it goes on where it stopped".into(),
+            Self::Cancelled(_) => return None,
         })
     }
 }

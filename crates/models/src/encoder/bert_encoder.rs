@@ -1,14 +1,16 @@
 //! Encoders of the BERT family.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::engine::Engine;
 use super::head::Head;
 use super::plan::Plan;
 use super::{
     EncodeOptions, Encoder, EncoderDescription, EncoderOptions, PassageForm, PassageText,
     Precision, schedule,
 };
-use crate::bert::{BertModel, PackedSequences};
+use crate::bert::PackedSequences;
 use crate::{Checkpoint, Encoding, Error, Tokenizer};
 
 /// How many texts are tokenised by one thread at a time: about 10 ms of work.
@@ -27,7 +29,7 @@ const TOKENIZE_CHUNK: usize = 32;
 /// something.
 #[derive(Debug, Clone)]
 pub struct BertEncoder {
-    model: BertModel,
+    engine: Arc<Engine>,
     head: Head,
     tokenizer: Tokenizer,
     vocab_size: usize,
@@ -47,12 +49,7 @@ impl BertEncoder {
         let head = Head::load(checkpoint, &plan, options)?;
         // DPR attends to nothing that looks like padding; sentence encoders attend to all.
         let masked_id = plan.layout.dpr.map(|_| plan.config.pad_token_id);
-        let weights = checkpoint.var_builder(&options.device);
-        let weights = match plan.layout.prefix.trim_end_matches('.') {
-            "" => weights,
-            prefix => weights.pp(prefix),
-        };
-        let model = BertModel::load(&plan.config, &weights, masked_id)?;
+        let engine = Engine::load(checkpoint, &plan, masked_id, options)?;
         let max_tokens = plan.max_tokens(tokenizer.max_length(), options);
         let (passage_prompt, question_prompt) = match plan.sentence {
             Some(sentence) => (sentence.passage_prompt, sentence.question_prompt),
@@ -73,7 +70,7 @@ impl BertEncoder {
             precision: Precision::F32,
         };
         Ok(Self {
-            model,
+            engine: Arc::new(engine),
             head,
             tokenizer,
             vocab_size: plan.config.vocab_size,
@@ -122,12 +119,12 @@ impl BertEncoder {
                 .collect::<Result<Vec<_>, Error>>()
         })?;
         let encodings = chunks.concat();
-        let batches = batches(&encodings, options.max_batch_tokens);
+        let stands_alone = |encoding: &Encoding| self.engine.stands_alone(&encoding.ids);
+        let batches = batches(&encodings, options.max_batch_tokens, stands_alone);
         let vectors = schedule::run(batches.len(), options, |i| {
             let texts = batches[i].clone();
             let batch: PackedSequences = encodings[texts.clone()].iter().collect();
-            let hidden = self.model.forward(&batch)?;
-            let vectors = self.head.forward(&hidden, &batch)?;
+            let vectors = self.engine.forward(&batch, &self.head)?;
             (options.on_progress)(texts.len());
             Ok(vectors)
         })?;
@@ -187,12 +184,21 @@ impl Encoder for BertEncoder {
     }
 }
 
-/// Cuts a run of texts into batches of about as many tokens; a longer text is a batch of its own.
-fn batches(encodings: &[Encoding], max_tokens: usize) -> Vec<Range<usize>> {
+/// Cuts a run of texts into batches of about as many tokens; a longer text is a batch of its own, and so
+/// is one that stands alone.
+fn batches(
+    encodings: &[Encoding],
+    max_tokens: usize,
+    stands_alone: impl Fn(&Encoding) -> bool,
+) -> Vec<Range<usize>> {
     let mut batches = Vec::new();
     let (mut start, mut tokens) = (0, 0);
     for (i, encoding) in encodings.iter().enumerate() {
-        let length = encoding.ids.len();
+        let length = if stands_alone(encoding) {
+            max_tokens.max(encoding.ids.len())
+        } else {
+            encoding.ids.len()
+        };
         if i > start && tokens + length > max_tokens {
             batches.push(start..i);
             (start, tokens) = (i, 0);

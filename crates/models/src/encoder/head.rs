@@ -78,7 +78,16 @@ impl Head {
     /// Computes the vectors of the sequences of a batch, row-major, from the last hidden state of
     /// shape `(n_tokens, hidden_size)`.
     pub(super) fn forward(&self, hidden: &Tensor, batch: &PackedSequences) -> Result<Vec<f32>> {
-        let mut vectors = self.pool(hidden, batch)?;
+        self.finish(self.pool(hidden, batch)?)
+    }
+
+    /// How token vectors become one.
+    pub(super) fn pooling(&self) -> Pooling {
+        self.pooling
+    }
+
+    /// Takes pooled vectors of shape `(n, hidden_size)` through the steps after pooling.
+    pub(super) fn finish(&self, mut vectors: Tensor) -> Result<Vec<f32>> {
         for step in &self.steps {
             vectors = match step {
                 Step::Linear(linear) => linear.forward(&vectors)?,

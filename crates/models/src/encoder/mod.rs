@@ -2,6 +2,7 @@
 
 mod bert_encoder;
 mod description;
+mod engine;
 mod head;
 mod layout;
 mod options;

@@ -1,0 +1,62 @@
+//! The instruction sets that kernels are compiled for.
+
+use std::fmt;
+
+use crate::simd::Isa;
+
+/// Vector instructions, best first.
+///
+/// Results of two of them differ by rounding; with one of them a result is always the same bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstructionSet {
+    /// AVX-512 with byte products: Intel from Cascade Lake, AMD from Zen 4.
+    Avx512Vnni,
+    /// AVX-512 without: Skylake servers. [`Precision::Int8`](crate::Precision::Int8) gains little.
+    Avx512,
+    /// AVX2 with byte products: Intel's client processors from Alder Lake.
+    AvxVnni,
+    /// AVX2 and FMA: from Haswell and Zen. [`Precision::Int8`](crate::Precision::Int8) gains nothing.
+    Avx2,
+    /// What every processor of the target has: NEON on ARM, SSE2 on x86.
+    Portable,
+}
+
+impl InstructionSet {
+    const ALL: [Self; 5] = [
+        Self::Avx512Vnni,
+        Self::Avx512,
+        Self::AvxVnni,
+        Self::Avx2,
+        Self::Portable,
+    ];
+
+    /// Those of this processor, best first; ends with [`Portable`](Self::Portable).
+    pub fn available() -> impl Iterator<Item = Self> {
+        Self::ALL
+            .into_iter()
+            .filter(|&set| Isa::detect(set).is_some())
+    }
+
+    /// The best of this processor.
+    pub fn best() -> Self {
+        Self::available().next().unwrap_or(Self::Portable)
+    }
+}
+
+/// What every kernel is tested with.
+#[cfg(test)]
+pub(crate) fn isas() -> impl Iterator<Item = Isa> {
+    InstructionSet::available().filter_map(Isa::detect)
+}
+
+impl fmt::Display for InstructionSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Avx512Vnni => "avx512-vnni",
+            Self::Avx512 => "avx512",
+            Self::AvxVnni => "avx2-vnni",
+            Self::Avx2 => "avx2",
+            Self::Portable => "portable",
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! A BERT encoder for the processor, on packed sequences.
+//!
+//! [`PackedBert`] takes the weights of a checkpoint, packs them once into panels for the widest
+//! vectors of the processor, and encodes sequences of token ids:
+//!
+//! - Sequences lie one after another; nothing is padded, masked or sorted, and what a sequence
+//!   becomes does not depend on its neighbours.
+//! - A thread takes some 512 tokens through all layers; threads share only the weights.
+//! - Bias, GELU and residuals are added while a product is in registers.
+//! - Where only the first token is wanted, the last layer computes only that ([`Output::Cls`]).
+//!
+//! Kernels are written once over vectors of any width and compiled for each [`InstructionSet`];
+//! which one runs is decided when a model is packed. The unsafe code is in the private module
+//! `simd`: loads, stores, instructions, and the one call into code compiled for them.
+//!
+//! ```
+//! use ragdex_kernels::{BertShape, BertWeights, Output, PackedBert, Precision};
+//!
+//! let shape = BertShape {
+//!     hidden_size: 32,
+//!     num_hidden_layers: 2,
+//!     num_attention_heads: 4,
+//!     intermediate_size: 64,
+//!     vocab_size: 100,
+//!     ..BertShape::bert_base()
+//! };
+//! let encoder = PackedBert::new(BertWeights::random(shape, 7), Precision::F32);
+//! let vectors = encoder.forward(&[1, 7, 2, 1, 8, 9, 2], None, &[0, 3, 7], Output::Cls);
+//! assert_eq!(vectors.len(), 2 * 32);
+//!
+//! let alone = encoder.forward(&[1, 8, 9, 2], None, &[0, 4], Output::Cls);
+//! assert_eq!(vectors[32..], alone);
+//! ```
+
+#![expect(
+    clippy::inline_always,
+    reason = "an operation is one instruction only in a function compiled for it"
+)]
+
+mod aligned;
+mod attention;
+mod batch;
+mod bert;
+mod embeddings;
+mod epilogue;
+mod first_token;
+mod instruction_set;
+mod int8;
+mod layer;
+mod linear;
+mod math;
+mod matrix;
+mod peak;
+mod product;
+mod random;
+mod rows;
+#[cfg_attr(
+    target_arch = "x86_64",
+    expect(
+        unsafe_code,
+        reason = "vector instructions, and calls into code compiled for them"
+    )
+)]
+mod simd;
+mod sizes;
+mod token_block;
+mod weights;
+
+pub use bert::PackedBert;
+pub use instruction_set::InstructionSet;
+pub use peak::run_at_peak;
+pub use weights::{BertLayerWeights, BertShape, BertWeights, LayerNormWeights, LinearWeights};
+
+/// What the products with weights compute in; all else is single precision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// Single precision.
+    F32,
+    /// Bytes: weights with a scale for each output, activations with a scale and an offset for each
+    /// token. Cosine to single precision about 0.999; a quarter of the memory.
+    Int8,
+}
+
+/// What is wanted of a sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// The last state of the first token, without the pooler.
+    Cls,
+    /// The mean of the last states of all tokens.
+    Mean,
+    /// The last states of all tokens.
+    Hidden,
+}

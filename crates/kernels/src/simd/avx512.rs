@@ -1,0 +1,191 @@
+//! AVX-512: sixteen numbers a vector, 32 registers.
+
+#[allow(
+    clippy::wildcard_imports,
+    reason = "the names of some forty instructions"
+)]
+use std::arch::x86_64::*;
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use super::{Kernel, Simd};
+
+/// How a byte product is computed: the one thing in which processors with AVX-512 differ.
+pub(crate) trait ByteProduct512: Copy + Debug {
+    /// Whether this processor has the instructions beyond those of [`Avx512`].
+    fn is_detected() -> bool;
+    fn vectorize<K: Kernel>(simd: Avx512<Self>, kernel: K) -> K::Output;
+    fn dot4(simd: Avx512<Self>, sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i;
+}
+
+/// Witness of AVX-512 F, BW, DQ and VL, of FMA, and of what `P` needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Avx512<P>(PhantomData<P>);
+
+impl<P: ByteProduct512> Avx512<P> {
+    /// The witness, if this processor has the instructions.
+    pub(crate) fn detect() -> Option<Self> {
+        let detected = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("fma")
+            && P::is_detected();
+        detected.then_some(Self(PhantomData))
+    }
+}
+
+/// One instruction for four bytes a lane: Cascade Lake, Zen 4 and later.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Vnni512;
+
+impl ByteProduct512 for Vnni512 {
+    fn is_detected() -> bool {
+        is_x86_feature_detected!("avx512vnni")
+    }
+
+    #[inline(always)]
+    fn vectorize<K: Kernel>(simd: Avx512<Self>, kernel: K) -> K::Output {
+        #[inline(never)]
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma")]
+        fn enabled<K: Kernel>(simd: Avx512<Vnni512>, kernel: K) -> K::Output {
+            kernel.run(simd)
+        }
+        // SAFETY: `simd` exists only where `detect` found these features.
+        unsafe { enabled(simd, kernel) }
+    }
+
+    #[inline(always)]
+    fn dot4(_: Avx512<Self>, sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i {
+        // SAFETY: the witness exists only where `detect` found AVX-512 VNNI.
+        unsafe { _mm512_dpbusd_epi32(sum, unsigned, signed) }
+    }
+}
+
+/// Products of 16-bit halves: Skylake.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MultiplyAdd512;
+
+impl ByteProduct512 for MultiplyAdd512 {
+    fn is_detected() -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn vectorize<K: Kernel>(simd: Avx512<Self>, kernel: K) -> K::Output {
+        #[inline(never)]
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+        fn enabled<K: Kernel>(simd: Avx512<MultiplyAdd512>, kernel: K) -> K::Output {
+            kernel.run(simd)
+        }
+        // SAFETY: `simd` exists only where `detect` found these features.
+        unsafe { enabled(simd, kernel) }
+    }
+
+    #[inline(always)]
+    fn dot4(_: Avx512<Self>, sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i {
+        // SAFETY: the witness exists only where `detect` found AVX-512 BW.
+        unsafe {
+            let even = _mm512_madd_epi16(
+                _mm512_and_si512(unsigned, _mm512_set1_epi16(0xff)),
+                _mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(signed)),
+            );
+            let odd = _mm512_madd_epi16(
+                _mm512_srli_epi16::<8>(unsigned),
+                _mm512_srai_epi16::<8>(signed),
+            );
+            _mm512_add_epi32(sum, _mm512_add_epi32(even, odd))
+        }
+    }
+}
+
+impl<P: ByteProduct512> Simd for Avx512<P> {
+    const LANES: usize = 16;
+    // 28 accumulators, two weight vectors, one broadcast: 31 of 32 registers.
+    const TILE_ROWS: usize = 14;
+
+    type F32 = __m512;
+    type I32 = __m512i;
+
+    #[inline(always)]
+    fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
+        P::vectorize(self, kernel)
+    }
+
+    on_registers! {
+        splat(value: f32) -> __m512 = _mm512_set1_ps(value);
+        add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
+        sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
+        mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
+        div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
+        mul_add(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
+        max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
+        min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
+        round(value: __m512) -> __m512 =
+            _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(value);
+        scale(value: __m512, exponent: __m512) -> __m512 = _mm512_scalef_ps(value, exponent);
+        select(condition: __m512, positive: __m512, negative: __m512) -> __m512 =
+            _mm512_mask_blend_ps(
+                _mm512_cmp_ps_mask::<_CMP_GE_OQ>(condition, _mm512_setzero_ps()),
+                negative,
+                positive,
+            );
+        splat_i32(value: i32) -> __m512i = _mm512_set1_epi32(value);
+        add_i32(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32(a, b);
+        convert(value: __m512i) -> __m512 = _mm512_cvtepi32_ps(value);
+    }
+
+    #[inline(always)]
+    fn dot4(self, sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i {
+        P::dot4(self, sum, unsigned, signed)
+    }
+
+    #[inline(always)]
+    fn load(self, source: &[f32]) -> __m512 {
+        let source: &[f32; 16] = source.first_chunk().expect("a vector's worth of numbers");
+        // SAFETY: 64 readable bytes, and `self` exists only where AVX-512 does.
+        unsafe { _mm512_loadu_ps(source.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn store(self, value: __m512, destination: &mut [f32]) {
+        let destination: &mut [f32; 16] = destination
+            .first_chunk_mut()
+            .expect("room for a vector of numbers");
+        // SAFETY: 64 writable bytes, and `self` exists only where AVX-512 does.
+        unsafe { _mm512_storeu_ps(destination.as_mut_ptr(), value) }
+    }
+
+    #[inline(always)]
+    fn load_i32(self, source: &[i32]) -> __m512i {
+        let source: &[i32; 16] = source.first_chunk().expect("a vector's worth of integers");
+        // SAFETY: 64 readable bytes, and `self` exists only where AVX-512 does.
+        unsafe { _mm512_loadu_si512(source.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn store_i32(self, value: __m512i, destination: &mut [i32]) {
+        let destination: &mut [i32; 16] = destination
+            .first_chunk_mut()
+            .expect("room for a vector of integers");
+        // SAFETY: 64 writable bytes, and `self` exists only where AVX-512 does.
+        unsafe { _mm512_storeu_si512(destination.as_mut_ptr().cast(), value) }
+    }
+
+    #[inline(always)]
+    fn store_bytes(self, value: __m512, words: &mut [i32]) -> __m512i {
+        let words: &mut [i32; 4] = words.first_chunk_mut().expect("room for sixteen bytes");
+        // SAFETY: 16 writable bytes, and `self` exists only where AVX-512 does.
+        unsafe {
+            let integers = _mm512_cvtps_epi32(value);
+            _mm_storeu_si128(words.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(integers));
+            integers
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch<T>(self, source: &[T], ahead: usize) {
+        // SAFETY: SSE is part of x86-64, and a prefetch of any address has no effect but speed.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(source.as_ptr().wrapping_add(ahead).cast()) }
+    }
+}

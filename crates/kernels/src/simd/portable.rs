@@ -1,0 +1,159 @@
+//! Arrays in place of vectors: for every processor, and the twin that tests compare with.
+
+use std::array::from_fn;
+
+use super::{Kernel, Simd};
+
+const LANES: usize = 8;
+
+/// Whether a fused multiply-add is one instruction; elsewhere it would be a function call.
+const FUSED: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+
+/// No instructions beyond those the whole crate is compiled for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Portable;
+
+impl Simd for Portable {
+    const LANES: usize = LANES;
+    // Sixteen columns take four 128-bit registers: six rows fill the 32 registers of NEON, two the
+    // 16 of SSE2.
+    const TILE_ROWS: usize = if cfg!(target_arch = "aarch64") { 6 } else { 2 };
+
+    type F32 = [f32; LANES];
+    type I32 = [i32; LANES];
+
+    #[inline(always)]
+    fn vectorize<K: Kernel>(self, kernel: K) -> K::Output {
+        kernel.run(self)
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::F32 {
+        [value; LANES]
+    }
+
+    #[inline(always)]
+    fn load(self, source: &[f32]) -> Self::F32 {
+        *source.first_chunk().expect("a vector's worth of numbers")
+    }
+
+    #[inline(always)]
+    fn store(self, value: Self::F32, destination: &mut [f32]) {
+        destination[..LANES].copy_from_slice(&value);
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::F32, b: Self::F32) -> Self::F32 {
+        from_fn(|lane| a[lane] + b[lane])
+    }
+
+    #[inline(always)]
+    fn sub(self, a: Self::F32, b: Self::F32) -> Self::F32 {
+        from_fn(|lane| a[lane] - b[lane])
+    }
+
+    #[inline(always)]
+    fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32 {
+        from_fn(|lane| a[lane] * b[lane])
+    }
+
+    #[inline(always)]
+    fn div(self, a: Self::F32, b: Self::F32) -> Self::F32 {
+        from_fn(|lane| a[lane] / b[lane])
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
+        if FUSED {
+            from_fn(|lane| a[lane].mul_add(b[lane], c[lane]))
+        } else {
+            from_fn(|lane| a[lane] * b[lane] + c[lane])
+        }
+    }
+
+    #[inline(always)]
+    fn max(self, a: Self::F32, b: Self::F32) -> Self::F32 {
+        from_fn(|lane| if a[lane] > b[lane] { a[lane] } else { b[lane] })
+    }
+
+    #[inline(always)]
+    fn min(self, a: Self::F32, b: Self::F32) -> Self::F32 {
+        from_fn(|lane| if a[lane] < b[lane] { a[lane] } else { b[lane] })
+    }
+
+    #[inline(always)]
+    fn round(self, value: Self::F32) -> Self::F32 {
+        // Numbers of this size have no fraction: adding one rounds, and takes two instructions.
+        const INTEGRAL: f32 = 12_582_912.0;
+        from_fn(|lane| (value[lane] + INTEGRAL) - INTEGRAL)
+    }
+
+    #[inline(always)]
+    fn scale(self, value: Self::F32, exponent: Self::F32) -> Self::F32 {
+        from_fn(|lane| {
+            let exponent = exponent[lane] as i32;
+            value[lane] * f32::from_bits(((exponent + 127) << 23) as u32)
+        })
+    }
+
+    #[inline(always)]
+    fn select(self, condition: Self::F32, positive: Self::F32, negative: Self::F32) -> Self::F32 {
+        from_fn(|lane| {
+            if condition[lane] >= 0.0 {
+                positive[lane]
+            } else {
+                negative[lane]
+            }
+        })
+    }
+
+    #[inline(always)]
+    fn splat_i32(self, value: i32) -> Self::I32 {
+        [value; LANES]
+    }
+
+    #[inline(always)]
+    fn load_i32(self, source: &[i32]) -> Self::I32 {
+        *source.first_chunk().expect("a vector's worth of integers")
+    }
+
+    #[inline(always)]
+    fn store_i32(self, value: Self::I32, destination: &mut [i32]) {
+        destination[..LANES].copy_from_slice(&value);
+    }
+
+    #[inline(always)]
+    fn add_i32(self, a: Self::I32, b: Self::I32) -> Self::I32 {
+        from_fn(|lane| a[lane].wrapping_add(b[lane]))
+    }
+
+    #[inline(always)]
+    fn dot4(self, sum: Self::I32, unsigned: Self::I32, signed: Self::I32) -> Self::I32 {
+        from_fn(|lane| {
+            let pairs = unsigned[lane]
+                .to_le_bytes()
+                .into_iter()
+                .zip(signed[lane].to_le_bytes());
+            pairs.fold(sum[lane], |sum, (a, b)| {
+                sum.wrapping_add(i32::from(a) * i32::from(b as i8))
+            })
+        })
+    }
+
+    #[inline(always)]
+    fn convert(self, value: Self::I32) -> Self::F32 {
+        value.map(|value| value as f32)
+    }
+
+    #[inline(always)]
+    fn store_bytes(self, value: Self::F32, words: &mut [i32]) -> Self::I32 {
+        let integers = self.round(value).map(|value| value as i32);
+        for (word, four) in words[..LANES / 4].iter_mut().zip(integers.chunks_exact(4)) {
+            *word = i32::from_le_bytes(from_fn(|byte| four[byte] as u8));
+        }
+        integers
+    }
+
+    #[inline(always)]
+    fn prefetch<T>(self, _: &[T], _: usize) {}
+}
