@@ -47,7 +47,7 @@ fn normalized(text: &str) -> String {
         .collect();
     let words = kept.split_whitespace();
     let words: Vec<&str> = words
-        .filter(|w| !matches!(*w, "a" | "an" | "the" | "by"))
+        .filter(|w| !matches!(*w, "a" | "an" | "the"))
         .collect();
     words.join(" ")
 }

@@ -31,8 +31,8 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// Threads to work with [default: all cores]. Results do not depend on it.
-    #[arg(long, global = true, value_name = "N")]
-    pub threads: Option<std::num::NonZeroUsize>,
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
     /// Where models run: `cpu`, or `auto` for the best there is.
     #[arg(long, global = true, value_name = "DEVICE", default_value = "auto")]
     pub device: ragdex::Device,
@@ -67,7 +67,9 @@ pub(crate) enum Command {
     Build(Box<Build>),
     Search(Search),
     Answer(Box<Answer>),
+    /// Show what a knowledge base holds: snapshot, counts, models, indexes, size.
     Info(Kb),
+    /// Check every checksum and every reference between the files of a knowledge base.
     Verify(Kb),
     #[command(subcommand)]
     Models(Models),
@@ -92,18 +94,18 @@ pub(crate) struct Build {
     /// Files, folders of `.txt` and `.md` files, or `-` for standard input.
     #[arg(required = true)]
     pub sources: Vec<PathBuf>,
+    /// Throw away what an interrupted build left behind.
+    #[arg(long)]
+    pub restart: bool,
+    /// How vectors are stored.
+    #[arg(long, value_enum, default_value_t = VectorFormat::F32)]
+    pub vectors: VectorFormat,
     #[command(flatten)]
     pub reading: Reading,
     #[command(flatten)]
     pub splitting: Splitting,
     #[command(flatten)]
-    pub(crate) models: ModelOptions,
-    /// How vectors are stored.
-    #[arg(long, value_enum, default_value_t = VectorFormat::F32)]
-    pub vectors: VectorFormat,
-    /// Throw away what an interrupted build with other options left behind.
-    #[arg(long)]
-    pub restart: bool,
+    pub models: ModelOptions,
 }
 
 /// How sources are read.
@@ -337,7 +339,7 @@ pub(crate) struct Kb {
 /// The models that ragdex knows.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Models {
-    /// List the presets: models, dimension, licence, and whether they are on this machine.
+    /// List the presets: models, licence, and whether they are on this machine.
     List,
 }
 

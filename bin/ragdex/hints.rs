@@ -71,7 +71,16 @@ fn classify(error: &anyhow::Error) -> (Exit, Option<String>) {
     if let Some(error) = error.downcast_ref::<UserError>() {
         return (Exit::BadInput, error.hint.clone());
     }
-    (Exit::Failed, None)
+    let full = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>());
+    let full = full
+        .map(io::Error::kind)
+        .any(|kind| kind == io::ErrorKind::StorageFull);
+    (
+        Exit::Failed,
+        full.then(|| "free some space and try again".to_owned()),
+    )
 }
 
 /// Joins the messages of the chain, leaving out a cause that the message before it already tells.

@@ -102,7 +102,8 @@ fn end_now() {
 }
 
 /// Sizes the thread pool that all computation shares.
-fn threads(asked: Option<NonZeroUsize>) -> anyhow::Result<NonZeroUsize> {
+fn threads(asked: Option<u16>) -> anyhow::Result<NonZeroUsize> {
+    let asked = asked.and_then(|threads| NonZeroUsize::new(threads.into()));
     let available = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let threads = asked.unwrap_or_else(available);
     ragdex::set_threads(threads)?;

@@ -69,7 +69,7 @@ impl Output {
         let out = &mut anstream::stdout().lock();
         writeln!(out, "{TITLE}{}{TITLE:#}", printable(&result.query))?;
         for passage in &result.passages {
-            heading(out, passage, "")?;
+            heading(out, passage.rank, passage, "")?;
             self.passage(out, &passage.text, &[])?;
         }
         writeln!(out)
@@ -92,12 +92,12 @@ impl Output {
             let text = printable(other.text.trim());
             writeln!(out, "{FAINT}or: {text} ({:.2}){FAINT:#}", other.score)?;
         }
-        for source in by_posterior(&result.passages) {
+        for (place, source) in by_posterior(&result.passages).into_iter().enumerate() {
             let weights = format!(
                 ", posterior {:.2}, prior {:.2}",
                 source.posterior, source.prior
             );
-            heading(out, &source.passage, &weights)?;
+            heading(out, place + 1, &source.passage, &weights)?;
             self.passage(out, &source.passage.text, &source.answer_spans)?;
         }
         writeln!(out)
@@ -171,8 +171,18 @@ impl Output {
     }
 }
 
-fn heading(out: &mut impl Write, passage: &FoundPassage, more: &str) -> io::Result<()> {
-    let title = printable(&passage.title);
+/// Prints title, section, scores and address of a passage; one without a title goes by the key of its
+/// document.
+fn heading(
+    out: &mut impl Write,
+    number: usize,
+    passage: &FoundPassage,
+    more: &str,
+) -> io::Result<()> {
+    let title = match &*passage.title {
+        "" => printable(&passage.document),
+        title => printable(title),
+    };
     let section = if passage.section.is_empty() {
         String::new()
     } else {
@@ -181,7 +191,7 @@ fn heading(out: &mut impl Write, passage: &FoundPassage, more: &str) -> io::Resu
     writeln!(
         out,
         "{:>3}. {TITLE}{title}{TITLE:#}{section} {FAINT}[{}] score {:.2}{more}{FAINT:#}",
-        passage.rank, passage.id, passage.score
+        number, passage.id, passage.score
     )?;
     match &passage.url {
         Some(url) => writeln!(out, "     {FAINT}{}{FAINT:#}", printable(url)),

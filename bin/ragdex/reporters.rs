@@ -65,6 +65,10 @@ impl Reporter for Bars {
         }
     }
 
+    fn note(&self, message: &str) {
+        self.area.suspend(|| print_line(message));
+    }
+
     fn warn(&self, message: &str) {
         self.area.suspend(|| print_warning(message));
     }
@@ -143,6 +147,12 @@ impl Reporter for Plain {
 
     fn finish(&self, stage: Stage) {
         lock(&self.stages).remove(&stage);
+    }
+
+    fn note(&self, message: &str) {
+        if self.warnings {
+            print_line(message);
+        }
     }
 
     fn warn(&self, message: &str) {

@@ -11,15 +11,32 @@ use crate::memory;
 /// Builds a knowledge base and prints what was done.
 pub(crate) fn run(app: &App, args: &Build) -> anyhow::Result<()> {
     let options = options(args);
-    if options.models == ModelNames::default() {
-        app.reporter.warn(
-            "no model named: the small bundled ones serve; `--preset dpr-multiset` or a \
-             sentence-transformers folder as `--context-encoder` find better",
-        );
+    if args.models.preset != Some(cli::Preset::Mini) {
+        warn_of_bundled(app, &options.models);
     }
     let report = build(app, &args.kb, &options)?;
     app.output.build(&args.kb.to_string_lossy(), &report)?;
     Ok(())
+}
+
+/// Says for which work no model was named, so that a small one serves.
+fn warn_of_bundled(app: &App, models: &ModelNames) {
+    let roles = [
+        ("encoder", &models.context_encoder),
+        ("question encoder", &models.question_encoder),
+        ("generator", &models.generator),
+    ];
+    let bundled = roles
+        .into_iter()
+        .filter(|(_, name)| *name == ragdex::presets::MINI);
+    let bundled: Vec<&str> = bundled.map(|(role, _)| role).collect();
+    if !bundled.is_empty() {
+        app.reporter.warn(&format!(
+            "the small bundled model serves as {}; better ones: `ragdex models list`, or a \
+             sentence-transformers folder as `--context-encoder`",
+            bundled.join(" and ")
+        ));
+    }
 }
 
 /// Builds and adds what only the process knows.

@@ -1,6 +1,5 @@
 //! `ragdex demo`: the main job on the bundled sample.
 
-use std::io;
 use std::path::Path;
 use std::time::Instant;
 
@@ -52,7 +51,7 @@ fn prepare(app: &App, path: &Path) -> anyhow::Result<()> {
         return Ok(app.output.text(&found)?);
     }
     let dump = path.with_file_name(ragdex_sample::SAMPLE_DUMP_NAME);
-    write_sample(&dump).with_context(|| format!("`{}`: cannot be written", dump.display()))?;
+    write_sample(&dump).with_context(|| format!("`{}`", dump.display()))?;
     let options = BuildOptions {
         sources: vec![dump],
         models: ModelNames::default(),
@@ -65,18 +64,26 @@ fn prepare(app: &App, path: &Path) -> anyhow::Result<()> {
 
 /// Writes the bundled dump beside the knowledge base, where the reader opens it as it would any other;
 /// one that is there stays, so that an interrupted demo goes on.
-fn write_sample(dump: &Path) -> io::Result<()> {
+fn write_sample(dump: &Path) -> anyhow::Result<()> {
     match std::fs::read(dump) {
-        Ok(found) if found == ragdex_sample::SAMPLE_DUMP => Ok(()),
-        _ => std::fs::write(dump, ragdex_sample::SAMPLE_DUMP),
+        Ok(found) if found == ragdex_sample::SAMPLE_DUMP => return Ok(()),
+        Ok(_) => {
+            let message = format!("`{}`: is not the bundled sample", dump.display());
+            return Err(UserError::new(message, "move it away, or name another folder").into());
+        }
+        Err(_) => {}
     }
+    if let Some(folder) = dump.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    Ok(std::fs::write(dump, ragdex_sample::SAMPLE_DUMP)?)
 }
 
 fn next_steps(kb: &Path) -> String {
     let kb = kb.display();
     format!(
         "Try next:\n  \
-         ragdex answer {kb} \"Who invented the saxophone?\"\n  \
+         ragdex answer {kb} \"Who was the first woman to win a Nobel Prize?\"\n  \
          ragdex search {kb} \"birds that cannot fly\"\n  \
          ragdex info {kb}\n  \
          ragdex build my-kb FOLDER    # your own text and Markdown files\n"

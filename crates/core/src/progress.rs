@@ -76,6 +76,11 @@ pub trait Reporter: Sync {
         let _ = stage;
     }
 
+    /// Something that may interest, said once: what a file was taken for.
+    fn note(&self, message: &str) {
+        let _ = message;
+    }
+
     /// Something the user should know, said once: a record skipped, a default taken.
     fn warn(&self, message: &str) {
         let _ = message;

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::io::Read;
 use std::path::Path;
 
-use ragdex_core::{Document, Stage};
+use ragdex_core::Document;
 
 use crate::detect::detect;
 use crate::input::{self, Compression, InputFile, Listing, Opened, Position};
@@ -167,7 +167,7 @@ impl<'a> Source<'a> {
                 Compression::None => format!("`{path}` is read as {description}"),
                 compression => format!("`{path}` is read as {description}, {compression}"),
             };
-            self.options.reporter.message(Stage::Split, &message);
+            self.options.reporter.note(&message);
         }
         Ok(format)
     }
@@ -231,7 +231,7 @@ impl<'a> Source<'a> {
             self.summary.duplicate_keys += 1;
             if self.summary.duplicate_keys <= MAX_REPORTED {
                 let message = format!(
-                    "the key `{}` occurs again: the later document replaces the earlier",
+                    "the key `{}` occurs again; name the column that tells documents apart as the key",
                     document.key
                 );
                 self.options.reporter.warn(&message);

@@ -37,8 +37,8 @@ pub struct Summary {
     pub empty: u64,
     /// Records that cannot be used.
     pub bad_records: u64,
-    /// Documents whose key an earlier document of the same reading had. They are given out, and
-    /// replace the earlier in a knowledge base. Not counted for dumps, whose pages have ids.
+    /// Documents whose key an earlier document of the same reading had. They are given out; a build
+    /// keeps the first. Not counted for dumps, whose pages have ids.
     pub duplicate_keys: u64,
     /// Pages whose text does not match the checksum in the dump. They are given out.
     pub checksum_mismatches: u64,

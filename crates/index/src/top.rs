@@ -21,7 +21,11 @@ impl Top {
         }
     }
 
+    /// A score that is not a number, of a vector that no encoder gave, is never kept.
     pub(crate) fn offer(&mut self, hit: Hit) {
+        if hit.score.is_nan() {
+            return;
+        }
         if self.heap.len() < self.k {
             self.heap.push(WorstFirst(hit));
             return;

@@ -169,7 +169,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotCached { id, .. } => {
-                format!("pull `{id}` first, or name a folder that holds config.json and weights")
+                format!("download it (`hf download {id}`), or name a folder that holds config.json and weights")
             }
             Self::Safetensors { .. } | Self::NotANumber { .. } | Self::Malformed { .. } => {
                 "the file may be cut short or damaged: get it again".into()
@@ -189,7 +189,14 @@ impl Error {
             Self::MissingTensors { .. } | Self::Shape { .. } => {
                 "config.json and the weights may belong to different models".into()
             }
-            Self::PoolingUnknown { .. } => "name the pooling: cls, mean or max".into(),
+            Self::PoolingUnknown { .. } => {
+                "name a sentence-transformers folder with modules.json, which tells the pooling, or a DPR \
+                 encoder"
+                    .into()
+            }
+            Self::ModelId { .. } => {
+                "name a folder, or a model of the hub such as `facebook/dpr-ctx_encoder-multiset-base`".into()
+            }
             Self::TokenId { .. } => "tokenizer and weights belong to different models".into(),
             Self::Dimension { .. } => "name a context and a question encoder of one pair".into(),
             _ => return None,

@@ -81,6 +81,9 @@ impl Error {
                 "loosen `min_length`, `bad_words_ids` or `no_repeat_ngram_size`".into()
             }
             Self::NoQuestionEncoder => "name a question encoder beside the generator".into(),
+            Self::Setting { .. } | Self::UnknownSetting { .. } => {
+                "see the generation options in `ragdex answer --help`".into()
+            }
             _ => return None,
         })
     }

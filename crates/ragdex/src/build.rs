@@ -17,9 +17,9 @@ use serde_json::{Map, Value, json};
 use crate::kb::GENERATOR;
 use crate::models::{absolute_name, open_generator, open_pair, record};
 use crate::plan::{STDIN, plan};
-use crate::presets::MINI;
+use crate::presets::{MINI, licences};
 use crate::results::{BuildReport, BuildTimes, DocumentCounts, PassageCounts};
-use crate::{BuildOptions, Context, Error, ErrorKind, Result};
+use crate::{BuildOptions, Context, Error, Result};
 
 /// Passages of a part: what an interruption costs at most, 10 minutes of a BERT-base on one core; the
 /// 21 million passages of Wikipedia make 5,000 parts.
@@ -42,30 +42,22 @@ const ENCODE_PASSAGES: usize = 2048;
 /// reading, splitting, embedding and writing give.
 pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Result<BuildReport> {
     let started = Instant::now();
+    Splitter::new(options.splitting)?;
     let encoders = open_pair(&options.models, context)?;
     check_generator(options, context)?;
-    let plan = plan(options, &encoders, PART_PASSAGES)?;
+    let plan = plan(path, options, &encoders, PART_PASSAGES)?;
     let mut writer = Store::create_or_open(path)?.writer("ragdex build")?;
     if let Some(base) = writer.base() {
         let snapshot = base.snapshot;
-        let reads_stdin = options
-            .sources
-            .iter()
-            .any(|source| source == Path::new(STDIN));
         return match writer.committed(&plan)? {
-            Some(_) if !reads_stdin => Ok(unchanged(&writer)),
+            Some(_) if !reads_stdin(options) => Ok(unchanged(&writer)),
             _ => Err(Error::AlreadyBuilt {
                 path: path.to_owned(),
                 snapshot,
             }),
         };
     }
-    if options.restart
-        || options
-            .sources
-            .iter()
-            .any(|source| source == Path::new(STDIN))
-    {
+    if options.restart {
         writer.discard()?;
     }
     let staging = writer.stage(&plan)?;
@@ -76,12 +68,28 @@ pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Resu
         times: BuildTimes::default(),
     }
     .run(staging, started);
-    if let Err(error) = &built
-        && error.kind() == ErrorKind::BadInput
-    {
+    if built.as_ref().is_err_and(is_bad_source) {
         writer.discard()?;
     }
     built
+}
+
+/// Whether the sources are to blame, so that the pieces made of them are worth nothing. Whatever else goes
+/// wrong, hours of embedding are kept for the next run.
+fn is_bad_source(error: &Error) -> bool {
+    match error {
+        Error::EmptyCorpus { .. } => true,
+        Error::Corpus(error) => error.is_bad_input(),
+        _ => false,
+    }
+}
+
+/// What comes through standard input is not known by its name: it is read again, and compared, each time.
+fn reads_stdin(options: &BuildOptions) -> bool {
+    options
+        .sources
+        .iter()
+        .any(|source| source == Path::new(STDIN))
 }
 
 /// Loads the generator once before hours of work that would end with one that cannot be loaded. The
@@ -168,7 +176,9 @@ impl Build<'_> {
 
     /// Reads the sources and cuts them into parts, unless an interrupted run was through with that.
     fn split(&mut self, staging: &Staging<'_>) -> Result<ReadSummary> {
-        if let Some(summary) = staging.split_summary()? {
+        if !reads_stdin(self.options)
+            && let Some(summary) = staging.split_summary()?
+        {
             return Ok(serde_json::from_value(summary).unwrap_or_default());
         }
         let reporter = self.context.reporter;
@@ -217,10 +227,6 @@ impl Build<'_> {
         summary.skipped = skipped.map(|(reason, n)| (reason.to_owned(), n)).collect();
         if repeated > 0 {
             summary.skipped.insert("repeated keys".into(), repeated);
-            self.context.reporter.warn(&format!(
-                "{repeated} documents with the key of an earlier one are left out; `--key-column` names \
-                 the column that tells them apart"
-            ));
         }
         Ok(summary)
     }
@@ -301,7 +307,7 @@ impl Build<'_> {
             splitting: object(json!(self.options.splitting)),
             indexes: vec![exact],
             source: object(json!({"paths": sources, "format": self.options.reading.format.name()})),
-            licences: models.licence.iter().cloned().collect(),
+            licences: licences(models),
             build: object(json!({ GENERATOR: absolute_name(&models.generator) })),
             ..Draft::default()
         }

@@ -79,6 +79,12 @@ pub enum Error {
         /// The hash found.
         found: String,
     },
+    /// An encoder that reads texts otherwise than when the passages were embedded.
+    #[error("encoder `{id}`: its settings are not those recorded with the passages")]
+    OtherSettings {
+        /// The encoder.
+        id: String,
+    },
     /// The bundled models were asked for by a program that does not bundle them.
     #[error("the bundled models `{id}` are not part of this program")]
     NotBundled {
@@ -138,9 +144,10 @@ impl Error {
             | Self::Rag(ragdex_rag::Error::Cancelled(_)) => ErrorKind::Cancelled,
             Self::Store(ragdex_store::Error::Unfinished { .. }) => ErrorKind::BadInput,
             Self::Store(error) if error.is_transient() => ErrorKind::Failed,
-            Self::Corpus(ragdex_corpus::Error::Read { .. }) | Self::Threads { .. } => {
-                ErrorKind::Failed
-            }
+            Self::Corpus(ragdex_corpus::Error::Read { .. })
+            | Self::Models(ragdex_models::Error::Threads(_) | ragdex_models::Error::Candle(_))
+            | Self::Store(ragdex_store::Error::Arrow { .. })
+            | Self::Threads { .. } => ErrorKind::Failed,
             _ => ErrorKind::BadInput,
         }
     }
@@ -165,7 +172,7 @@ impl Error {
             Self::Index(error) => return error.hint(),
             Self::Rag(error) => return error.hint(),
             Self::EmptyCorpus { .. } => {
-                "check the path and `--format`; `-v` names what was skipped".into()
+                "check the path and `--format`; a document needs a text".into()
             }
             Self::AlreadyBuilt { .. } => {
                 "search it as it is, or name a new folder for the new build".into()
@@ -173,13 +180,16 @@ impl Error {
             Self::EncoderPair { .. } => {
                 "name the two encoders that were trained together, as a `--preset` does".into()
             }
-            Self::OtherWeights { .. } => {
+            Self::OtherWeights { id, .. } | Self::OtherSettings { id } if id == crate::presets::MINI => {
+                "the bundled models changed: build the knowledge base anew, or use the ragdex that built it"
+                    .into()
+            }
+            Self::OtherWeights { .. } | Self::OtherSettings { .. } => {
                 "restore the checkpoint that the knowledge base was built with, or build it anew"
                     .into()
             }
-            Self::NotBundled { .. } | Self::NoEncoder { .. } => {
-                "name one with `--question-encoder`".into()
-            }
+            Self::NotBundled { .. } => "name the models to use".into(),
+            Self::NoEncoder { .. } => "name one with `--question-encoder`".into(),
             Self::UnknownPreset { .. } => "see `ragdex models list`".into(),
             Self::TooFewPassages { passages, .. } => {
                 format!("ask with `--n-docs {passages}` or less")

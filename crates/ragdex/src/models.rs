@@ -84,7 +84,8 @@ fn check_width(passages: &EncoderDescription, questions: &EncoderDescription) ->
 /// Loads the encoder of questions for passages that were embedded as `recorded` says.
 ///
 /// # Errors
-/// [`Error::OtherWeights`] when the recorded name no longer leads to the recorded weights;
+/// [`Error::OtherWeights`] and [`Error::OtherSettings`] when the recorded name no longer leads to the
+/// recorded encoder;
 /// [`Error::EncoderPair`] when the vectors have another width.
 pub(crate) fn open_question_encoder(
     name: Option<&str>,
@@ -108,6 +109,11 @@ pub(crate) fn open_question_encoder(
             expected: expected.to_string(),
             found: found.sha256.to_string(),
         }),
+        _ if name.is_none() && record(found).settings != recorded.question.settings => {
+            Err(Error::OtherSettings {
+                id: found.id.clone(),
+            })
+        }
         _ => Ok(encoder),
     }
 }

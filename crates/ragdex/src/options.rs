@@ -46,8 +46,6 @@ pub struct ModelNames {
     pub question_encoder: String,
     /// The model that writes answers.
     pub generator: String,
-    /// The licences of the models, where known.
-    pub licence: Option<String>,
 }
 
 impl Default for ModelNames {
@@ -57,7 +55,6 @@ impl Default for ModelNames {
             context_encoder: MINI.into(),
             question_encoder: MINI.into(),
             generator: MINI.into(),
-            licence: None,
         }
     }
 }
@@ -68,7 +65,6 @@ impl From<Preset> for ModelNames {
             context_encoder: preset.context_encoder.into(),
             question_encoder: preset.question_encoder.into(),
             generator: preset.generator.unwrap_or(MINI).into(),
-            licence: Some(preset.licence.into()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The plan of a build: what decides its result, so that an interrupted one is not mixed with another.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use ragdex_core::Sha256Hasher;
@@ -17,8 +17,14 @@ pub(crate) const STDIN: &str = "-";
 ///
 /// # Errors
 /// [`ragdex_corpus::Error::Open`] for a source that cannot be found.
-pub(crate) fn plan(options: &BuildOptions, encoders: &EncoderPair, part: u64) -> Result<Value> {
-    let sources = options.sources.iter().map(|path| source(path));
+pub(crate) fn plan(
+    kb: &Path,
+    options: &BuildOptions,
+    encoders: &EncoderPair,
+    part: u64,
+) -> Result<Value> {
+    let kb = resolved(kb);
+    let sources = options.sources.iter().map(|path| source(path, &kb));
     let reading = &options.reading;
     let columns = &reading.columns;
     Ok(json!({
@@ -37,8 +43,24 @@ pub(crate) fn plan(options: &BuildOptions, encoders: &EncoderPair, part: u64) ->
     }))
 }
 
-/// Names a source so that another content has, as far as the file system tells, another name.
-fn source(path: &Path) -> Result<Value> {
+/// The absolute path of a folder that may not be there yet.
+fn resolved(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if let Ok(found) = absolute.canonicalize() {
+        return found;
+    }
+    match (
+        absolute.parent().map(Path::canonicalize),
+        absolute.file_name(),
+    ) {
+        (Some(Ok(parent)), Some(name)) => parent.join(name),
+        _ => absolute,
+    }
+}
+
+/// Names a source so that another content has, as far as the file system tells, another name. A knowledge
+/// base inside its own source, which changes as it is built, is no part of it.
+fn source(path: &Path, kb: &Path) -> Result<Value> {
     if path == Path::new(STDIN) {
         return Ok(json!({"path": STDIN}));
     }
@@ -47,10 +69,10 @@ fn source(path: &Path) -> Result<Value> {
         .map_err(|source| open_error(path, source))?;
     let mut hasher = Sha256Hasher::default();
     let mut bytes = 0;
-    for entry in WalkDir::new(&absolute)
+    let walk = WalkDir::new(&absolute)
         .follow_links(true)
-        .sort_by_file_name()
-    {
+        .sort_by_file_name();
+    for entry in walk.into_iter().filter_entry(|entry| entry.path() != kb) {
         // What cannot be looked at is reported by the reader.
         let Ok((entry, metadata)) = entry.and_then(|e| e.metadata().map(|m| (e, m))) else {
             continue;
@@ -86,7 +108,10 @@ mod tests {
 
     #[test]
     fn a_missing_source_is_an_error_and_standard_input_is_none() {
-        assert!(source(Path::new("no such file")).is_err());
-        assert_eq!(source(Path::new("-")).ok(), Some(json!({"path": "-"})));
+        assert!(source(Path::new("no such file"), Path::new("kb")).is_err());
+        assert_eq!(
+            source(Path::new("-"), Path::new("kb")).ok(),
+            Some(json!({"path": "-"}))
+        );
     }
 }

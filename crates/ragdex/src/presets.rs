@@ -5,7 +5,7 @@ use std::str::FromStr;
 use ragdex_models::Checkpoint;
 use serde::Serialize;
 
-use crate::Error;
+use crate::{Error, ModelNames};
 
 /// The id under which the bundled models are recorded.
 pub const MINI: &str = "ragdex/mini";
@@ -67,6 +67,28 @@ pub const PRESETS: [Preset; 5] = [
         licence: "CC BY-NC 4.0 (DPR); RAG: see its model card",
     },
 ];
+
+/// The licences of the models named, as `id: licence`; ids that no preset knows are left out.
+pub(crate) fn licences(models: &ModelNames) -> Vec<String> {
+    let mut ids = vec![
+        &*models.context_encoder,
+        &models.question_encoder,
+        &models.generator,
+    ];
+    ids.dedup();
+    let licence = |id: &str| {
+        let known = PRESETS.iter().find(|preset| {
+            [
+                Some(preset.context_encoder),
+                Some(preset.question_encoder),
+                preset.generator,
+            ]
+            .contains(&Some(id))
+        });
+        known.map(|preset| format!("{id}: {}", preset.licence))
+    };
+    ids.into_iter().filter_map(licence).collect()
+}
 
 impl FromStr for Preset {
     type Err = Error;

@@ -10,7 +10,7 @@ use ragdex_models::Encoder;
 use ragdex_store::{PartEmbeddings, RowIds, Snapshot};
 
 use crate::results::{FoundPassage, SearchResult, SearchTimes};
-use crate::{Context, Error, Result};
+use crate::{Context, Result};
 
 /// Finds passages of one snapshot. Loads the question encoder once; may be used from several threads.
 pub struct Searcher {
@@ -46,7 +46,7 @@ impl Searcher {
     /// Finds the best `k` passages for each question, fewer when there are fewer.
     ///
     /// # Errors
-    /// What the encoder, the index and the files give; [`Error::Cancelled`].
+    /// What the encoder, the index and the files give; [`Error::Cancelled`](crate::Error::Cancelled).
     pub fn search(
         &self,
         queries: &[&str],
@@ -89,9 +89,7 @@ impl Searcher {
             .encode_questions(queries, &context.encode_options())?;
         let encode = milliseconds(started);
         let started = Instant::now();
-        let questions = Vectors::f32(&questions, self.dim).map_err(|_| Error::NoEncoder {
-            path: self.path.clone(),
-        })?;
+        let questions = Vectors::f32(&questions, self.dim).expect("rows of the encoder's width");
         let options = SearchOptions {
             k,
             cancel: context.cancel.clone(),

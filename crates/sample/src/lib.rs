@@ -10,11 +10,11 @@ pub const SAMPLE_DUMP_NAME: &str = "ragdex-sample.xml.bz2";
 
 /// Five questions about the sample, for a first look.
 pub const DEMO_QUESTIONS: [&str; 5] = [
-    "How deep is Lake Baikal at its deepest point?",
-    "Who was the first woman to win a Nobel Prize?",
-    "Who built the first theremin?",
-    "Which planet was found from a mathematical prediction?",
-    "What is the only river that flows out of Lake Baikal?",
+    "Who invented the saxophone?",
+    "How many hearts does an octopus have?",
+    "What is the only river that drains Lake Baikal?",
+    "What did Marie Curie call the element she named in honour of her home country?",
+    "Who discovered Neptune's big moon Triton?",
 ];
 
 /// The bundled encoder: BERT in 8 bits; both DPR towers come from it.

@@ -223,7 +223,7 @@ impl Error {
             }
             Self::Locked { .. } => "wait until it is done; searching goes on meanwhile".into(),
             Self::NewerFormat { needs, .. } => format!("use ragdex {needs} or later"),
-            Self::NoSuchSnapshot { .. } => "see `ragdex history` for the snapshots kept".into(),
+            Self::NoSuchSnapshot { .. } => "leave `--snapshot` out for the current one".into(),
             Self::Missing { .. } | Self::Length { .. } | Self::Checksum { .. }
             | Self::Malformed { .. } | Self::Json { .. } | Self::Parquet { .. }
             | Self::Rows { .. } => {
