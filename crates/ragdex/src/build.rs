@@ -35,7 +35,8 @@ const ENCODE_PASSAGES: usize = 2048;
 /// that of an undisturbed build. The same call on a finished knowledge base changes nothing. Input that
 /// turns out to be bad leaves nothing behind for a later call to trip over.
 ///
-/// Memory does not depend on the size of the sources, except for 16 bytes a document.
+/// Memory does not depend on the size of the sources, except for a hash of each document's key, some 50
+/// bytes.
 ///
 /// # Errors
 /// [`Error::AlreadyBuilt`] when another build made the knowledge base; [`Error::EmptyCorpus`]; what

@@ -1,6 +1,6 @@
 //! Knowledge bases for retrieval-augmented generation: build, search, answer.
 //!
-//! [`build`] turns sources into a knowledge base, a folder. [`KnowledgeBase`] opens one; its
+//! [`build()`] turns sources into a knowledge base, a folder. [`KnowledgeBase`] opens one; its
 //! [`Searcher`] finds passages and its [`Answerer`] writes answers from them, with provenance. What
 //! they return is in [`results`], in the form that the program prints as JSON.
 //!

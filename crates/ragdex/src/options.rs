@@ -7,7 +7,7 @@ use ragdex_corpus::{Columns, Format, SplitOptions};
 
 use crate::presets::{MINI, Preset};
 
-/// Everything that decides the knowledge base that [`build`](crate::build) makes.
+/// Everything that decides the knowledge base that [`build`](crate::build()) makes.
 #[derive(Debug, Clone, Default)]
 pub struct BuildOptions {
     /// Files, folders, or `-` for standard input, in this order.

@@ -1,6 +1,6 @@
 //! Whole readings: files in, documents out.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+#![allow(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
 mod formats;
 mod hostile;
@@ -10,7 +10,7 @@ use std::io::{Read, Write as _};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use ragdex_core::{Document, Reporter, Stage};
+use ragdex_core::{Document, Reporter};
 use ragdex_corpus::{Error, ReadOptions, Source, Summary};
 
 /// Keeps what it is told.
@@ -24,7 +24,7 @@ impl Notes {
 }
 
 impl Reporter for Notes {
-    fn message(&self, _: Stage, message: &str) {
+    fn note(&self, message: &str) {
         self.warn(message);
     }
 
