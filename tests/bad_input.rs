@@ -101,6 +101,33 @@ fn a_build_into_a_folder_of_other_files_is_refused() {
 }
 
 #[test]
+fn a_file_in_place_of_the_folder_is_refused() {
+    let dir = Dir::new();
+    dir.write("a.txt", NOTE);
+    let printed = dir.ragdex(["build", "a.txt", "a.txt"]).exits(3);
+    explains(&printed, &["a.txt", "folder"]);
+}
+
+#[test]
+fn a_base_inside_its_own_source_can_be_built_again() {
+    let dir = Dir::new();
+    dir.write("notes/a.txt", NOTE);
+    dir.ragdex(["build", "notes/kb", "notes"]).succeeds();
+    let again = dir.ragdex(["build", "notes/kb", "notes", "--json"]);
+    assert_eq!(again.succeeds().json()[0]["documents"]["unchanged"], 1);
+}
+
+#[test]
+fn standard_input_is_not_taken_for_what_came_through_it_before() {
+    let dir = Dir::new();
+    let build = ["build", "kb", "-", "--format", "jsonl"];
+    let row = |text: &str| format!("{{\"title\": \"A\", \"text\": \"{text}\"}}");
+    dir.ragdex(build).exits_given(row(NOTE).as_bytes(), 0);
+    let other = dir.ragdex(build).exits_given(row("Other.").as_bytes(), 3);
+    explains(&other, &["kb"]);
+}
+
+#[test]
 fn empty_questions_and_no_passages_are_refused() {
     let dir = Dir::new();
     dir.write("a.txt", NOTE);

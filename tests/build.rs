@@ -78,10 +78,15 @@ fn a_killed_build_goes_on_and_equals_an_undisturbed_one() {
     let sample = repository("crates/sample/data/ragdex-sample.xml.bz2");
     let sample = sample.to_str().unwrap();
     let started = Instant::now();
-    dir.ragdex(["build", "whole", sample]).succeeds();
+    // Seven parts, so that finished ones are met again.
+    let parts = ["--part-passages", "50"];
+    dir.ragdex(["build", "whole", sample].iter().chain(&parts))
+        .succeeds();
     let whole = started.elapsed();
     for eighth in 1..8 {
-        let mut build = dir.ragdex(["build", "killed", sample]).0;
+        let mut build = dir
+            .ragdex(["build", "killed", sample].iter().chain(&parts))
+            .0;
         let mut child = build
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -95,7 +100,8 @@ fn a_killed_build_goes_on_and_equals_an_undisturbed_one() {
             assert!(search.stderr.contains("hint:"), "{}", search.stderr);
         }
     }
-    dir.ragdex(["build", "killed", sample]).succeeds();
+    dir.ragdex(["build", "killed", sample].iter().chain(&parts))
+        .succeeds();
     assert_eq!(
         immutable_files(&dir, "whole"),
         immutable_files(&dir, "killed")

@@ -97,6 +97,10 @@ pub(crate) struct Build {
     /// Throw away what an interrupted build left behind.
     #[arg(long)]
     pub restart: bool,
+    /// Passages of a part: what an interruption costs at most.
+    #[arg(long, value_name = "N", default_value_t = ragdex::BuildOptions::DEFAULT_PART_PASSAGES,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub part_passages: u64,
     /// How vectors are stored.
     #[arg(long, value_enum, default_value_t = VectorFormat::F32)]
     pub vectors: VectorFormat,

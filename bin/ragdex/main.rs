@@ -13,6 +13,7 @@ mod reporters;
 use std::io::IsTerminal;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -76,12 +77,16 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
+/// Whether the program waits for a line from its user: nothing is under way that could be stopped between
+/// two steps.
+static WAITS_FOR_INPUT: AtomicBool = AtomicBool::new(false);
+
 /// The first Ctrl-C asks the work to stop, leaving finished pieces in place; the second ends it.
 fn cancel_on_signals() -> anyhow::Result<Cancel> {
     let cancel = Cancel::default();
     let flag = cancel.clone();
     ctrlc::set_handler(move || {
-        if flag.is_cancelled() {
+        if flag.is_cancelled() || WAITS_FOR_INPUT.load(Ordering::Relaxed) {
             end_now();
         }
         flag.cancel();
@@ -95,7 +100,7 @@ fn cancel_on_signals() -> anyhow::Result<Cancel> {
 
 #[expect(
     clippy::exit,
-    reason = "the user asked a second time: nothing is left to wait for"
+    reason = "the user asked a second time, or nothing is under way"
 )]
 fn end_now() {
     std::process::exit(Exit::Stopped as i32);

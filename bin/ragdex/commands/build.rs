@@ -81,6 +81,7 @@ fn options(args: &Build) -> BuildOptions {
             cli::VectorFormat::F16 => Element::F16,
         },
         restart: args.restart,
+        part_passages: args.part_passages,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Questions from arguments or, without any, a line each from standard input.
 
 use std::io::{self, BufRead, IsTerminal};
+use std::sync::atomic::Ordering;
 
+use crate::WAITS_FOR_INPUT;
 use crate::hints::UserError;
 use crate::reporters::print_line;
 
@@ -28,7 +30,8 @@ pub(crate) fn for_each(
         print_line("type a question a line; end with Ctrl-D");
     }
     let mut asked = 0;
-    for line in io::stdin().lock().lines() {
+    let mut lines = io::stdin().lock().lines();
+    while let Some(line) = wait_for(|| lines.next()) {
         let line = line.map_err(bad_line)?;
         if !line.trim().is_empty() {
             ask(line.trim())?;
@@ -39,6 +42,14 @@ pub(crate) fn for_each(
         0 => Err(no_question("no question on standard input").into()),
         _ => Ok(()),
     }
+}
+
+/// Reads while Ctrl-C ends the program at once.
+fn wait_for<T>(read: impl FnOnce() -> T) -> T {
+    WAITS_FOR_INPUT.store(true, Ordering::Relaxed);
+    let read = read();
+    WAITS_FOR_INPUT.store(false, Ordering::Relaxed);
+    read
 }
 
 fn no_question(message: &str) -> UserError {

@@ -21,10 +21,6 @@ use crate::presets::{MINI, licences};
 use crate::results::{BuildReport, BuildTimes, DocumentCounts, PassageCounts};
 use crate::{BuildOptions, Context, Error, Result};
 
-/// Passages of a part: what an interruption costs at most, 10 minutes of a BERT-base on one core; the
-/// 21 million passages of Wikipedia make 5,000 parts.
-const PART_PASSAGES: u64 = 4096;
-
 /// Passages encoded in one call: enough work for all threads, and 6 MB of vectors of 768 dimensions.
 const ENCODE_PASSAGES: usize = 2048;
 
@@ -43,10 +39,15 @@ const ENCODE_PASSAGES: usize = 2048;
 /// reading, splitting, embedding and writing give.
 pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Result<BuildReport> {
     let started = Instant::now();
+    if path.is_file() {
+        return Err(Error::NotAFolder {
+            path: path.to_owned(),
+        });
+    }
     Splitter::new(options.splitting)?;
     let encoders = open_pair(&options.models, context)?;
     check_generator(options, context)?;
-    let plan = plan(path, options, &encoders, PART_PASSAGES)?;
+    let plan = plan(path, options, &encoders)?;
     let mut writer = Store::create_or_open(path)?.writer("ragdex build")?;
     if let Some(base) = writer.base() {
         let snapshot = base.snapshot;
@@ -188,7 +189,7 @@ impl Build<'_> {
             read_options(self.options, self.context),
         )?;
         reporter.start(Stage::Split, Unit::Bytes, source.total_bytes());
-        let mut parts = staging.split_writer(PART_PASSAGES)?;
+        let mut parts = staging.split_writer(self.options.part_passages)?;
         let summary = self.push_documents(&mut source, &mut parts)?;
         let splitting = Instant::now();
         parts.finish(&json!(summary))?;

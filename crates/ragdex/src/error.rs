@@ -47,6 +47,12 @@ pub enum Error {
         /// The sources read.
         sources: Vec<PathBuf>,
     },
+    /// A file where the folder of a knowledge base is to be.
+    #[error("`{}`: a folder expected, found a file", path.display())]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
     /// The folder holds a knowledge base made by another command.
     #[error("`{}`: holds a knowledge base already, snapshot {snapshot}", path.display())]
     AlreadyBuilt {
@@ -174,6 +180,7 @@ impl Error {
             Self::EmptyCorpus { .. } => {
                 "check the path and `--format`; a document needs a text".into()
             }
+            Self::NotAFolder { .. } => "name a new folder for the knowledge base".into(),
             Self::AlreadyBuilt { .. } => {
                 "search it as it is, or name a new folder for the new build".into()
             }

@@ -8,7 +8,7 @@ use ragdex_corpus::{Columns, Format, SplitOptions};
 use crate::presets::{MINI, Preset};
 
 /// Everything that decides the knowledge base that [`build`](crate::build()) makes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct BuildOptions {
     /// Files, folders, or `-` for standard input, in this order.
     pub sources: Vec<PathBuf>,
@@ -22,6 +22,29 @@ pub struct BuildOptions {
     pub element: Element,
     /// Throws away what an interrupted build with other options left behind.
     pub restart: bool,
+    /// Passages of a part, at least: what an interruption costs at most.
+    pub part_passages: u64,
+}
+
+impl BuildOptions {
+    /// The default of [`BuildOptions::part_passages`]: 10 minutes of a BERT-base on one core; the 21
+    /// million passages of Wikipedia make 5,000 parts.
+    pub const DEFAULT_PART_PASSAGES: u64 = 4096;
+}
+
+impl Default for BuildOptions {
+    /// No source, the bundled models, `f32`.
+    fn default() -> Self {
+        Self {
+            sources: Vec::new(),
+            reading: Reading::default(),
+            splitting: SplitOptions::default(),
+            models: ModelNames::default(),
+            element: Element::default(),
+            restart: false,
+            part_passages: Self::DEFAULT_PART_PASSAGES,
+        }
+    }
 }
 
 /// How sources are read.

@@ -17,12 +17,7 @@ pub(crate) const STDIN: &str = "-";
 ///
 /// # Errors
 /// [`ragdex_corpus::Error::Open`] for a source that cannot be found.
-pub(crate) fn plan(
-    kb: &Path,
-    options: &BuildOptions,
-    encoders: &EncoderPair,
-    part: u64,
-) -> Result<Value> {
+pub(crate) fn plan(kb: &Path, options: &BuildOptions, encoders: &EncoderPair) -> Result<Value> {
     let kb = resolved(kb);
     let sources = options.sources.iter().map(|path| source(path, &kb));
     let reading = &options.reading;
@@ -39,7 +34,7 @@ pub(crate) fn plan(
         "question_encoder": encoders.question().description(),
         "generator": options.models.generator,
         "vectors": options.element.to_string(),
-        "part_passages": part,
+        "part_passages": options.part_passages,
     }))
 }
 
