@@ -11,5 +11,6 @@ mod bad_input;
 mod build;
 mod demo;
 mod json;
+mod parity;
 mod sample;
 mod util;

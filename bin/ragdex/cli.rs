@@ -251,6 +251,13 @@ pub(crate) struct Answer {
     /// bundled model, false for others].
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub grounded: Option<bool>,
+    /// RAG-Sequence: score every hypothesis under every passage [default: true]; false is the faster way of
+    /// the paper, which asks only the passages that proposed it.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub thorough: Option<bool>,
+    /// RAG-Sequence: drop repeated hypotheses before scoring [default: the checkpoint's own].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub do_deduplication: Option<bool>,
     #[command(flatten)]
     pub generation: Generation,
 }

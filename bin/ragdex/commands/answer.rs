@@ -33,6 +33,8 @@ fn options(args: &Answer) -> anyhow::Result<AnswerOptions> {
         generator: args.generator.clone(),
         question_encoder: args.question_encoder.clone(),
         grounded: args.grounded,
+        thorough: args.thorough,
+        do_deduplication: args.do_deduplication,
         generation,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use ragdex_rag::{GenerationOptions, PassageInput, Query, RagKind, RagModel};
+use ragdex_rag::{GenerationOptions, PassageInput, Query, RagKind, RagModel, SequenceDecoding};
 
 use crate::results::{AnswerResult, AnswerTimes, Candidate, FoundPassage, SourcePassage};
 use crate::search::{Searcher, milliseconds};
@@ -21,6 +21,11 @@ pub struct AnswerOptions {
     pub question_encoder: Option<String>,
     /// Only words that continue a run of words of a passage; on for the bundled model, off for others.
     pub grounded: Option<bool>,
+    /// RAG-Sequence: whether every hypothesis is scored under every passage (the default, as the
+    /// reference does) or only under those that proposed it.
+    pub thorough: Option<bool>,
+    /// RAG-Sequence: whether repeated hypotheses are dropped before scoring.
+    pub do_deduplication: Option<bool>,
     /// Settings of generation.
     pub generation: GenerationOptions,
 }
@@ -57,6 +62,11 @@ impl Answerer {
             n_docs: Some(n_docs),
             generation: options.generation.clone(),
             grounded: options.grounded.unwrap_or(is_bundled),
+            do_deduplication: options.do_deduplication,
+            sequence_decoding: match options.thorough {
+                Some(false) => SequenceDecoding::Fast,
+                _ => SequenceDecoding::Thorough,
+            },
             ..ragdex_rag::AnswerOptions::default()
         };
         model.settings(&options)?;
