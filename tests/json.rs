@@ -14,6 +14,12 @@ fn check(schema: &str, value: &Value) {
         .map(|error| format!("{}: {error}", error.instance_path()))
         .collect();
     assert!(errors.is_empty(), "{errors:?}\n{value:#}");
+    for key in value.as_object().unwrap().keys() {
+        assert!(
+            schema["properties"].get(key).is_some(),
+            "`{key}` is in no schema"
+        );
+    }
 }
 
 #[test]
@@ -70,6 +76,13 @@ fn every_result_fits_its_schema() {
     let info = dir.ragdex(["info", "kb", "--json"]).succeeds().json();
     check("info", &info[0]);
     assert_eq!(info[0]["documents"], 2);
+    let verify = dir.ragdex(["verify", "kb", "--json"]).succeeds().json();
+    check("verify", &verify[0]);
+    let models = dir.ragdex(["models", "list", "--json"]).succeeds().json();
+    assert_eq!(models.len(), 5);
+    for preset in &models {
+        check("models", preset);
+    }
     let manifest = std::fs::read(dir.path("kb/snapshots/00000001.json")).unwrap();
     check("manifest", &serde_json::from_slice(&manifest).unwrap());
 }
