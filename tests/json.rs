@@ -103,3 +103,15 @@ fn questions_from_standard_input_are_answered_in_order() {
         .collect();
     assert_eq!(titles, [r#""a""#, r#""b""#]);
 }
+
+#[test]
+fn a_question_behind_a_switch_is_a_question() {
+    let dir = Dir::new();
+    dir.write("a.txt", "The heron is a bird.");
+    dir.ragdex(["build", "kb", "a.txt"]).succeeds();
+    for switch in ["--grounded", "--grounded=false"] {
+        let arguments = ["answer", "kb", "--json", switch, "what is the heron?"];
+        let answers = dir.ragdex(arguments).succeeds().json();
+        assert_eq!(answers[0]["question"], "what is the heron?");
+    }
+}

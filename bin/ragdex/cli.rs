@@ -249,14 +249,14 @@ pub(crate) struct Answer {
     pub question_encoder: Option<String>,
     /// Only words that continue a run of words of a passage, in its own spelling [default: true for the
     /// bundled model, false for others].
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub grounded: Option<bool>,
     /// RAG-Sequence: score every hypothesis under every passage [default: true]; false is the faster way of
     /// the paper, which asks only the passages that proposed it.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub thorough: Option<bool>,
     /// RAG-Sequence: drop repeated hypotheses before scoring [default: the checkpoint's own].
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub do_deduplication: Option<bool>,
     #[command(flatten)]
     pub generation: Generation,
