@@ -22,7 +22,7 @@ type Records = Box<dyn Iterator<Item = Result<Record, Error>> + Send>;
 ///
 /// Bad records are skipped, counted and told to the [`Reporter`](ragdex_core::Reporter), unless
 /// [`ReadOptions::strict`] makes them errors. After an error nothing follows. Memory does not grow
-/// with the source, except for 16 bytes a document where keys can occur twice.
+/// with the source, except for a hash of each key where keys can occur twice.
 ///
 /// # Examples
 ///

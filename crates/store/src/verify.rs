@@ -26,7 +26,7 @@ impl Snapshot {
     /// passages against embeddings row for row, ids, documents against their passages, keys that
     /// occur twice, vectors that are not finite.
     ///
-    /// Reads everything; memory: 16 bytes a document. Goes on after a problem, so that one run names
+    /// Reads everything; memory: a 16-byte hash of each key in a set. Goes on after a problem, so that one run names
     /// them all; a part whose files do not check is not looked into.
     ///
     /// # Errors
