@@ -16,6 +16,12 @@ pub struct Document {
     pub url: Option<String>,
     /// The source's own version of the document, such as a revision id.
     pub revision: Option<String>,
+    /// When that version was made, as the source writes it; in dumps ISO 8601 in UTC.
+    pub timestamp: Option<String>,
+    /// SHA-1 of the source's text of that version, as a dump gives it: base 36, 31 digits.
+    pub sha1: Option<String>,
+    /// Whether it is a passage already, which is never cut.
+    pub is_passage: bool,
     /// The text, in reading order. A document without sections has no text.
     pub sections: Vec<Section>,
 }
@@ -35,8 +41,8 @@ impl Document {
             .flat_map(|section| section.paragraphs.iter().map(String::as_str))
     }
 
-    /// Hashes what readers see: title, URL, section paths and paragraphs; not the key and not the
-    /// revision, so that an edit that leaves the text alone leaves the hash alone.
+    /// Hashes what readers see: title, URL, section paths and paragraphs; not the key and not what
+    /// tells of the revision, so that an edit that leaves the text alone leaves the hash alone.
     #[must_use]
     pub fn content_hash(&self) -> ContentHash {
         let shape: Vec<String> = self

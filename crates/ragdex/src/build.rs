@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
-use ragdex_core::{ContentHash, Document, Stage, Unit, Vectors};
+use ragdex_core::{ContentHash, Stage, Unit, Vectors};
 use ragdex_corpus::{ReadOptions, Source, Splitter};
 use ragdex_models::{EncoderPair, PassageText};
 use ragdex_store::{
@@ -220,7 +220,7 @@ impl Build<'_> {
                 continue;
             }
             let splitting = Instant::now();
-            parts.push(&meta(&document), &splitter.split(&document))?;
+            parts.push(&DocumentMeta::from(&document), &splitter.split(&document))?;
             self.times.split += splitting.elapsed().as_secs_f64();
             summary.documents += 1;
             self.tell_progress(source, summary.documents, parts.n_passages());
@@ -326,16 +326,6 @@ fn read_options<'a>(options: &BuildOptions, context: &Context<'a>) -> ReadOption
         cancel: context.cancel.clone(),
         reporter: context.reporter,
         ..ReadOptions::default()
-    }
-}
-
-fn meta(document: &Document) -> DocumentMeta {
-    DocumentMeta {
-        key: document.key.clone(),
-        title: document.title.clone(),
-        url: document.url.clone(),
-        revision: document.revision.clone(),
-        hash: document.content_hash(),
     }
 }
 

@@ -51,6 +51,10 @@ pub fn toy_document(key: &str, random: &mut Random) -> Document {
         title: words(2, random),
         url: (random.below(2) == 0).then(|| format!("https://example.org/{key}")),
         revision: (random.below(2) == 0).then(|| random.below(1000).to_string()),
+        timestamp: (random.below(2) == 0)
+            .then(|| format!("20{:02}-01-02T03:04:05Z", random.below(30))),
+        sha1: (random.below(2) == 0).then(|| format!("{:031}", random.below(1000))),
+        is_passage: false,
         sections: (0..n_sections)
             .map(|level| section(level, random))
             .collect(),

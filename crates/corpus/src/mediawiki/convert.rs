@@ -120,6 +120,9 @@ impl Converter {
             key: id.to_string(),
             url: self.site.url(&page.title),
             revision: page.revision.map(|revision| revision.to_string()),
+            timestamp: page.timestamp,
+            sha1: page.sha1,
+            is_passage: false,
             title: without_nul(page.title),
             sections: sections.collect(),
         }

@@ -11,6 +11,8 @@ pub(super) struct RawPage {
     /// The target, when the page is a redirect.
     pub(super) redirect: Option<String>,
     pub(super) revision: Option<u64>,
+    /// When the revision was made.
+    pub(super) timestamp: Option<String>,
     /// `wikitext` when the dump does not say.
     pub(super) model: Option<String>,
     pub(super) text: String,
@@ -26,6 +28,7 @@ impl RawPage {
     /// Forgets what belongs to a revision: another one begins.
     pub(super) fn begin_revision(&mut self) {
         self.revision = None;
+        self.timestamp = None;
         self.model = None;
         self.text.clear();
         self.sha1 = None;

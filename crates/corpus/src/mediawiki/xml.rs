@@ -46,6 +46,7 @@ enum Element {
     Redirect,
     Revision,
     RevisionId,
+    Timestamp,
     Model,
     Text,
     Sha1,
@@ -68,6 +69,7 @@ impl Element {
             (Some(Self::Page), "redirect") => Self::Redirect,
             (Some(Self::Page), "revision") => Self::Revision,
             (Some(Self::Revision), "id") => Self::RevisionId,
+            (Some(Self::Revision), "timestamp") => Self::Timestamp,
             (Some(Self::Revision), "model") => Self::Model,
             (Some(Self::Revision), "text") => Self::Text,
             (Some(Self::Revision), "sha1") => Self::Sha1,
@@ -77,11 +79,19 @@ impl Element {
 
     fn has_text(self) -> bool {
         use Element::{
-            Base, Model, Namespace, PageId, PageNamespace, RevisionId, Sha1, Text, Title,
+            Base, Model, Namespace, PageId, PageNamespace, RevisionId, Sha1, Text, Timestamp, Title,
         };
         matches!(
             self,
-            Base | Model | Namespace(_) | PageId | PageNamespace | RevisionId | Sha1 | Text | Title
+            Base | Model
+                | Namespace(_)
+                | PageId
+                | PageNamespace
+                | RevisionId
+                | Sha1
+                | Text
+                | Timestamp
+                | Title
         )
     }
 }
@@ -252,6 +262,7 @@ impl<R: BufRead> PageReader<R> {
             },
             Element::PageId => self.page.id = value.parse().ok(),
             Element::RevisionId => self.page.revision = value.parse().ok(),
+            Element::Timestamp => self.page.timestamp = Some(value).filter(|t| !t.is_empty()),
             Element::Model => self.page.model = Some(value),
             Element::Text => self.page.text = value,
             Element::Sha1 => self.page.sha1 = Some(value).filter(|sum| !sum.is_empty()),

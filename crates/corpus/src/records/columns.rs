@@ -64,6 +64,7 @@ impl Row {
             url: url.filter(|url| !url.is_empty()),
             revision: revision.filter(|revision| !revision.is_empty()),
             sections,
+            ..Document::default()
         };
         if document.key.is_empty() {
             document.key.clone_from(&document.title);

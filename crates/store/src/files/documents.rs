@@ -28,6 +28,10 @@ pub struct DocumentMeta {
     pub url: Option<String>,
     /// As [`Document::revision`].
     pub revision: Option<String>,
+    /// As [`Document::timestamp`].
+    pub timestamp: Option<String>,
+    /// As [`Document::sha1`].
+    pub sha1: Option<String>,
     /// As [`Document::content_hash`].
     pub hash: ContentHash,
 }
@@ -39,6 +43,8 @@ impl From<&Document> for DocumentMeta {
             title: document.title.clone(),
             url: document.url.clone(),
             revision: document.revision.clone(),
+            timestamp: document.timestamp.clone(),
+            sha1: document.sha1.clone(),
             hash: document.content_hash(),
         }
     }
@@ -62,6 +68,8 @@ pub fn documents_schema() -> Schema {
         Field::new("title", DataType::Utf8, false),
         Field::new("url", DataType::Utf8, true),
         Field::new("revision", DataType::Utf8, true),
+        Field::new("timestamp", DataType::Utf8, true),
+        Field::new("sha1", DataType::Utf8, true),
         Field::new("hash", DataType::FixedSizeBinary(16), false),
         Field::new("first_passage", DataType::UInt64, false),
         Field::new("passages", DataType::UInt32, false),
@@ -78,6 +86,8 @@ impl Record for DocumentRecord {
         let titles: &StringArray = column(batch, "title");
         let urls: &StringArray = column(batch, "url");
         let revisions: &StringArray = column(batch, "revision");
+        let timestamps: &StringArray = column(batch, "timestamp");
+        let sha1s: &StringArray = column(batch, "sha1");
         let hashes: &FixedSizeBinaryArray = column(batch, "hash");
         let firsts: &UInt64Array = column(batch, "first_passage");
         let counts: &UInt32Array = column(batch, "passages");
@@ -88,6 +98,8 @@ impl Record for DocumentRecord {
                     title: titles.value(row).to_owned(),
                     url: read_optional(urls, row),
                     revision: read_optional(revisions, row),
+                    timestamp: read_optional(timestamps, row),
+                    sha1: read_optional(sha1s, row),
                     hash: read_hash(hashes, row),
                 },
                 first_passage: PassageId(firsts.value(row)),
@@ -111,6 +123,8 @@ pub(crate) struct DocumentsWriter {
     titles: StringBuilder,
     urls: StringBuilder,
     revisions: StringBuilder,
+    timestamps: StringBuilder,
+    sha1s: StringBuilder,
     hashes: FixedSizeBinaryBuilder,
     firsts: UInt64Builder,
     counts: UInt32Builder,
@@ -128,6 +142,8 @@ impl DocumentsWriter {
             titles: StringBuilder::new(),
             urls: StringBuilder::new(),
             revisions: StringBuilder::new(),
+            timestamps: StringBuilder::new(),
+            sha1s: StringBuilder::new(),
             hashes: FixedSizeBinaryBuilder::new(16),
             firsts: UInt64Builder::new(),
             counts: UInt32Builder::new(),
@@ -139,6 +155,9 @@ impl DocumentsWriter {
         self.titles.append_value(&record.meta.title);
         self.urls.append_option(record.meta.url.as_ref());
         self.revisions.append_option(record.meta.revision.as_ref());
+        let timestamp = record.meta.timestamp.as_ref();
+        self.timestamps.append_option(timestamp);
+        self.sha1s.append_option(record.meta.sha1.as_ref());
         self.hashes
             .append_value(record.meta.hash.0)
             .expect("the column is 16 bytes wide");
@@ -164,6 +183,8 @@ impl DocumentsWriter {
             Arc::new(self.titles.finish()),
             Arc::new(self.urls.finish()),
             Arc::new(self.revisions.finish()),
+            Arc::new(self.timestamps.finish()),
+            Arc::new(self.sha1s.finish()),
             Arc::new(self.hashes.finish()),
             Arc::new(self.firsts.finish()),
             Arc::new(self.counts.finish()),

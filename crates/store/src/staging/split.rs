@@ -242,6 +242,8 @@ fn digest_document(digest: &mut Sha256Hasher, document: &DocumentMeta) {
     digest_text(digest, Some(&document.title));
     digest_text(digest, document.url.as_deref());
     digest_text(digest, document.revision.as_deref());
+    digest_text(digest, document.timestamp.as_deref());
+    digest_text(digest, document.sha1.as_deref());
     digest.update(&document.hash.0);
 }
 
