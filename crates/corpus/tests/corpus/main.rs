@@ -4,6 +4,7 @@
 
 mod formats;
 mod hostile;
+mod split;
 mod wiki;
 
 use std::io::{Read, Write as _};
