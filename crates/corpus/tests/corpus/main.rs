@@ -6,6 +6,7 @@ mod formats;
 mod hostile;
 mod split;
 mod wiki;
+mod write;
 
 use std::io::{Read, Write as _};
 use std::path::PathBuf;
