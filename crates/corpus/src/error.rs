@@ -66,6 +66,16 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A tar archive that contradicts itself or is cut off.
+    #[error("`{}`, byte {offset}: {problem}", path.display())]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// Bytes of the archive, unpacked, before the place.
+        offset: u64,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// A format that was not recognised.
     #[error("`{}`: format not recognised, begins with `{found}`", path.display())]
     UnknownFormat {
@@ -81,6 +91,39 @@ pub enum Error {
         path: PathBuf,
         /// What the file is.
         found: &'static str,
+        /// What the user can do about it.
+        remedy: &'static str,
+    },
+    /// A stream where a file is needed, which can be read at any place or twice.
+    #[error("`{}`: {purpose} needs a file, found a stream", path.display())]
+    NeedsFile {
+        /// The name of the stream; `-` for standard input.
+        path: PathBuf,
+        /// What cannot be done with a stream.
+        purpose: &'static str,
+    },
+    /// A Parquet file that contradicts itself or is cut off.
+    #[error("`{}`, after row {rows_read}: the Parquet data is damaged", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// The rows of the file before the damage.
+        rows_read: u64,
+        /// What the decoder said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A column of a type that cannot be read as what it is wanted for.
+    #[error("`{}`: column `{column}`: {expected} expected, found {found}", path.display())]
+    ColumnType {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// The types that can be read.
+        expected: &'static str,
+        /// The type of the column.
+        found: String,
     },
     /// XML that breaks the rules, so that nothing after it can be trusted.
     #[error("`{}`, byte {offset} of the XML: {problem}; {}", path.display(), LastPage(*last_page))]
@@ -143,17 +186,22 @@ impl Error {
             Self::NoInput => "name a file, a folder, or `-` for standard input",
             Self::Open { .. } => "check the path and its permissions",
             Self::Empty { .. } => {
-                "a source is a dump, a table, JSON lines, or a folder with .txt, .md or .html files"
+                "a source is a dump, a table, a Parquet file, JSON lines, or a folder of these or of \
+                 .txt, .md or .html files"
             }
-            Self::Truncated { .. } | Self::XmlCut { .. } => {
+            Self::Truncated { .. } | Self::XmlCut { .. } | Self::Archive { .. } => {
                 "the file is incomplete: download or copy it again"
             }
-            Self::Damaged { .. } => "download the file again and compare its checksum",
-            Self::UnknownFormat { .. } => {
-                "name the format: mediawiki, jsonl, csv, psgs-tsv, wikiextractor, kilt, cirrus, \
-                 enterprise or text"
+            Self::Damaged { .. } | Self::Parquet { .. } => {
+                "download the file again and compare its checksum"
             }
-            Self::Unsupported { .. } => "unpack it first",
+            Self::UnknownFormat { .. } => {
+                "name the format: mediawiki, jsonl, csv, psgs-tsv, parquet, wikiextractor, kilt, \
+                 cirrus, enterprise or text"
+            }
+            Self::Unsupported { remedy, .. } => remedy,
+            Self::NeedsFile { .. } => "write it to a file first, and name that",
+            Self::ColumnType { .. } => "name another column",
             Self::MissingColumn { .. } => "name the columns that hold the title and the text",
             Self::OpenQuote { .. } => {
                 "close or double the quotation mark, or read quotation marks literally"
@@ -210,6 +258,11 @@ pub enum Place {
         /// Bytes before it.
         byte: u64,
     },
+    /// A row of a Parquet file.
+    Row {
+        /// The number of the row in its file, from 1.
+        row: u64,
+    },
     /// A page of a dump and the bytes of decompressed XML before it.
     Page {
         /// The id of the page, when it was read before the trouble.
@@ -224,6 +277,7 @@ impl fmt::Display for Place {
         match self {
             Self::File => Ok(()),
             Self::Line { line, byte } => write!(f, ", line {line} (byte {byte})"),
+            Self::Row { row } => write!(f, ", row {row}"),
             Self::Page { id: Some(id), byte } => write!(f, ", page {id} (byte {byte} of the XML)"),
             Self::Page { id: None, byte } => write!(f, ", page at byte {byte} of the XML"),
         }

@@ -1,5 +1,6 @@
 //! From paths to decoded bytes: what there is to read, opened one file at a time.
 
+mod archive;
 mod bzip2;
 mod compression;
 mod encoding;
@@ -12,9 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub(crate) use archive::Archive;
 pub use compression::Compression;
 pub(crate) use encoding::{Encoding, decode_text};
-pub(crate) use files::{InputFile, Listing, list};
+pub(crate) use files::{InputFile, Listing, is_companion, is_dump_index, list};
 pub(crate) use repaired::Repaired;
 
 use crate::Error;
@@ -42,7 +44,7 @@ impl Position {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn add(&self, bytes: usize) {
+    pub(crate) fn add(&self, bytes: usize) {
         self.0.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
@@ -57,6 +59,33 @@ pub(crate) fn open(path: &Path, threads: usize, position: &Position) -> Result<O
         source,
     })?;
     open_reader(path, Box::new(file), threads, position)
+}
+
+/// Whether a file begins as Parquet files do. Only files that can be read at any place are looked
+/// at; a pipe would lose the bytes.
+pub(crate) fn is_parquet(file: &InputFile) -> Result<bool, Error> {
+    if file.bytes.is_none() {
+        return Ok(false);
+    }
+    let opened = File::open(&file.path).map_err(|source| Error::Open {
+        path: file.path.clone(),
+        source,
+    })?;
+    let mut magic = Vec::new();
+    let read = opened
+        .take(compression::PARQUET.len() as u64)
+        .read_to_end(&mut magic);
+    read.map_err(|source| Error::Read {
+        path: file.path.clone(),
+        offset: 0,
+        source,
+    })?;
+    Ok(magic == compression::PARQUET)
+}
+
+/// Takes a reader for a part of a file that is counted as a whole.
+fn open_part(path: &Path, reader: Box<dyn Read + Send>) -> Result<Opened, Error> {
+    open_reader(path, reader, 1, &Position::default())
 }
 
 /// Takes a reader for the contents of `path`.

@@ -16,12 +16,15 @@ pub enum Format {
     Auto,
     /// A MediaWiki XML dump.
     MediaWiki,
-    /// `id<TAB>text<TAB>title` with a header, as DPR publishes its passages.
+    /// `id<TAB>text<TAB>title` with a header, as DPR publishes its passages: each row is a passage,
+    /// and its text is one paragraph with every byte of the field.
     PsgsTsv,
     /// One JSON object a line, with a title and a text.
     Jsonl,
     /// Comma or tab separated, with a header or with the two columns title and text.
     Csv,
+    /// Parquet files with columns for a title and a text, as the hub has them.
+    Parquet,
     /// The output of `WikiExtractor`, JSON lines or `<doc>` elements.
     WikiExtractor,
     /// The knowledge source of KILT.
@@ -36,12 +39,13 @@ pub enum Format {
 
 impl Format {
     /// Every format with its name.
-    const NAMES: [(Self, &'static str, &'static str); 10] = [
+    const NAMES: [(Self, &'static str, &'static str); 11] = [
         (Self::Auto, "auto", "automatic"),
         (Self::MediaWiki, "mediawiki", "MediaWiki XML"),
         (Self::PsgsTsv, "psgs-tsv", "DPR passages"),
         (Self::Jsonl, "jsonl", "JSON lines"),
         (Self::Csv, "csv", "a table"),
+        (Self::Parquet, "parquet", "Parquet"),
         (Self::WikiExtractor, "wikiextractor", "WikiExtractor output"),
         (Self::Kilt, "kilt", "the KILT knowledge source"),
         (Self::Cirrus, "cirrus", "a Cirrus search dump"),
@@ -97,7 +101,7 @@ pub struct UnknownName {
     pub known: String,
 }
 
-/// Which columns of a table, or fields of a JSON object, hold what.
+/// Which columns of a table or a Parquet file, or fields of a JSON object, hold what.
 ///
 /// A column that is not named is looked for under its usual names: `key`, `id`, `_id`; `title`;
 /// `text`, `contents`, `content`, `body`, `passage`; `url`; `revision`, `revid`.
@@ -113,6 +117,10 @@ pub struct Columns {
     pub url: Option<String>,
     /// The source's own version of the document.
     pub revision: Option<String>,
+    /// The column of a Parquet file that holds vectors. In files that have it each row is a passage:
+    /// its text is one paragraph with every byte of the field. The vectors are not read here; row
+    /// numbers tell which is whose, see [`Summary::records`](crate::Summary::records).
+    pub embeddings: Option<String>,
     /// Takes quotation marks in tables for themselves: a record is a line, a field never holds the
     /// separator.
     pub literal_quotes: bool,

@@ -3,6 +3,7 @@
 mod columns;
 mod jsonl;
 mod lines;
+mod parquet;
 mod table;
 mod wikipedia;
 
@@ -11,6 +12,7 @@ use ragdex_wikitext::Counters;
 
 pub(crate) use columns::{Row, paragraphs, without_nul};
 pub(crate) use jsonl::read as read_jsonl;
+pub(crate) use parquet::Rows;
 pub(crate) use table::{has_header, read as read_table};
 pub(crate) use wikipedia::{read_cirrus, read_enterprise, read_kilt, read_wikiextractor};
 

@@ -14,7 +14,13 @@ use crate::records::Skip;
 #[non_exhaustive]
 pub struct Summary {
     /// Pages, lines, rows or files met.
+    ///
+    /// Each row of a table or a Parquet file counts as one record, in order and over all files,
+    /// whether it becomes a document or not. So right after a document was given out, `records - 1`
+    /// is the number of its row, from 0, if all files are of these kinds.
     pub records: u64,
+    /// Files and members of archives that were begun.
+    pub files: u64,
     /// Documents given out.
     pub documents: u64,
     /// Pages that only lead to another page.
@@ -42,8 +48,10 @@ pub struct Summary {
     pub duplicate_keys: u64,
     /// Pages whose text does not match the checksum in the dump. They are given out.
     pub checksum_mismatches: u64,
-    /// Files in folders that are of no kind that is read; no records.
+    /// Files in folders and archives that are of no kind that is read; no records.
     pub other_files: u64,
+    /// Entries of folders that cannot be opened; no records.
+    pub unreadable_entries: u64,
     /// What was dropped from wikitext.
     pub wikitext: Counters,
 }

@@ -37,13 +37,23 @@ impl fmt::Display for Compression {
 }
 
 /// First bytes of archives and containers that hold files rather than being one.
-const UNSUPPORTED: [(&[u8], &str); 5] = [
-    (b"PK\x03\x04", "a zip archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"\xfd7zXZ\0", "xz-compressed"),
-    (b"PAR1", "a Parquet file"),
-    (b"%PDF-", "a PDF file"),
+const UNSUPPORTED: [(&[u8], &str, &str); 6] = [
+    (b"PK\x03\x04", "a zip archive", UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", UNPACK),
+    (b"\xfd7zXZ\0", "xz-compressed", UNPACK),
+    (b"PARE", "an encrypted Parquet file", "decrypt it first"),
+    (
+        b"ARROW1",
+        "an Arrow file",
+        "write it as Parquet or JSON lines first",
+    ),
+    (b"%PDF-", "a PDF file", "write its text to a file first"),
 ];
+
+const UNPACK: &str = "unpack it first";
+
+/// Begins a Parquet file.
+pub(super) const PARQUET: &[u8] = b"PAR1";
 
 /// Puts the decoder that the first bytes call for before `raw`.
 pub(super) fn decompress(
@@ -54,13 +64,20 @@ pub(super) fn decompress(
     let head = raw
         .fill_buf()
         .map_err(|error| Error::from_io(error, path, 0))?;
-    if let Some((_, found)) = UNSUPPORTED
+    if let Some((_, found, remedy)) = UNSUPPORTED
         .iter()
-        .find(|(magic, _)| head.starts_with(magic))
+        .find(|(magic, ..)| head.starts_with(magic))
     {
         return Err(Error::Unsupported {
             path: path.to_owned(),
             found,
+            remedy,
+        });
+    }
+    if head.starts_with(PARQUET) {
+        return Err(Error::NeedsFile {
+            path: path.to_owned(),
+            purpose: "reading Parquet",
         });
     }
     let compression = Compression::of_head(head);

@@ -151,6 +151,7 @@ pub(crate) fn read_kilt<R: BufRead>(
                 .and_then(scalar),
             // The first element is the title.
             sections: marked_sections(text.into_iter().skip(1).filter_map(scalar)),
+            is_passage: false,
             title,
         };
         Ok(Record::of(row.into_document()))
@@ -186,6 +187,7 @@ pub(crate) fn read_cirrus<R: BufRead>(
             title: take(&mut object, "title").unwrap_or_default(),
             url: None,
             revision: take(&mut object, "version"),
+            is_passage: false,
             sections: vec![Section::lead(super::paragraphs(&text))],
         };
         Ok(Some(Record::of(row.into_document())))
@@ -223,6 +225,7 @@ pub(crate) fn read_enterprise<R: BufRead>(
             sections: Html::with_rule(code_blocks, is_no_prose)
                 .parse(&html)
                 .sections,
+            is_passage: false,
         };
         Ok(Record::of(row.into_document()))
     })

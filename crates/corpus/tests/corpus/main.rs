@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
+mod folders;
 mod formats;
 mod hostile;
+mod parquet;
 mod wiki;
 
 use std::io::{Read, Write as _};
