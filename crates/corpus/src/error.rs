@@ -163,6 +163,14 @@ pub enum Error {
         /// The columns that are there.
         found: Vec<String>,
     },
+    /// A file of rules for wikitext that cannot be read.
+    #[error("`{}`, {problem}", path.display())]
+    WikiRules {
+        /// The file.
+        path: PathBuf,
+        /// The line and what is wrong with it.
+        problem: String,
+    },
     /// A quoted field that runs on to the end of the file or beyond all bounds.
     #[error("`{}`, line {line}: a quoted field begins in this record and does not end", path.display())]
     OpenQuote {
@@ -203,6 +211,7 @@ impl Error {
             Self::NeedsFile { .. } => "write it to a file first, and name that",
             Self::ColumnType { .. } => "name another column",
             Self::MissingColumn { .. } => "name the columns that hold the title and the text",
+            Self::WikiRules { .. } => "correct the line, or leave the file out",
             Self::OpenQuote { .. } => {
                 "close or double the quotation mark, or read quotation marks literally"
             }
@@ -217,8 +226,53 @@ impl Error {
     pub fn is_bad_input(&self) -> bool {
         !matches!(
             self,
-            Self::Open { .. } | Self::Read { .. } | Self::Cancelled(_)
+            Self::Open { .. } | Self::Read { .. } | Self::Cancelled(_) | Self::WikiRules { .. }
         )
+    }
+
+    /// Takes damage of a dump for a bad record, after which the next page can be looked for; every
+    /// other error stays one.
+    pub(crate) fn into_damage(self, last_page: Option<u64>) -> Result<BadRecord, Self> {
+        let (path, place, problem) = match self {
+            Self::Damaged {
+                path,
+                offset,
+                compression,
+                source,
+            } => {
+                let problem = format!("the {compression} data is damaged: {source}");
+                (path, Place::Byte { byte: offset }, problem)
+            }
+            Self::Truncated {
+                path,
+                offset,
+                compression,
+            } => {
+                let problem = format!("the {compression} data is cut off here");
+                (path, Place::Byte { byte: offset }, problem)
+            }
+            Self::Xml {
+                path,
+                offset,
+                problem,
+                ..
+            } => (path, Place::Xml { byte: offset }, problem),
+            Self::XmlCut {
+                path,
+                offset,
+                expected,
+                ..
+            } => {
+                let problem = format!("`</{expected}>` expected, found the end of the file");
+                (path, Place::Xml { byte: offset }, problem)
+            }
+            error => return Err(error),
+        };
+        Ok(BadRecord {
+            path,
+            place,
+            problem: format!("{problem}; {}", LastPage(last_page)),
+        })
     }
 
     /// Takes an error of this crate back out of the I/O error that carried it through a decoder.
@@ -258,6 +312,16 @@ pub enum Place {
         /// Bytes before it.
         byte: u64,
     },
+    /// Bytes of the file before damage.
+    Byte {
+        /// How many.
+        byte: u64,
+    },
+    /// Bytes of the decompressed XML of a dump before damage.
+    Xml {
+        /// How many.
+        byte: u64,
+    },
     /// A row of a Parquet file.
     Row {
         /// The number of the row in its file, from 1.
@@ -277,6 +341,8 @@ impl fmt::Display for Place {
         match self {
             Self::File => Ok(()),
             Self::Line { line, byte } => write!(f, ", line {line} (byte {byte})"),
+            Self::Byte { byte } => write!(f, ", near byte {byte}"),
+            Self::Xml { byte } => write!(f, ", byte {byte} of the XML"),
             Self::Row { row } => write!(f, ", row {row}"),
             Self::Page { id: Some(id), byte } => write!(f, ", page {id} (byte {byte} of the XML)"),
             Self::Page { id: None, byte } => write!(f, ", page at byte {byte} of the XML"),

@@ -29,6 +29,7 @@ mod options;
 mod ordered;
 mod outline;
 mod records;
+mod shard;
 mod source;
 mod split;
 mod summary;
@@ -36,7 +37,8 @@ mod text;
 
 pub use error::{BadRecord, Error, Place};
 pub use input::Compression;
-pub use options::{Columns, Format, KindRules, PageKinds, ReadOptions, UnknownName};
+pub use options::{Columns, Format, KindRules, PageKinds, ReadOptions, UnknownName, WikiOptions};
+pub use shard::{Shard, ShardError};
 pub use source::Source;
 pub use split::{SplitOptions, SplitOptionsError, SplitRule, Splitter, Tail};
 pub use summary::Summary;

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::thread;
 
 use ragdex_core::{Cancel, NoReporter, Reporter};
+
+use crate::Shard;
 
 /// The form of a source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -189,6 +192,23 @@ impl PageKinds {
     }
 }
 
+/// What is added to the rules by which the wikitext of dumps becomes prose.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WikiOptions {
+    /// Files of rules for templates, which go before the built-in ones; their form is that of
+    /// [`Extractor::with_templates`](ragdex_wikitext::Extractor::with_templates).
+    pub templates: Vec<PathBuf>,
+    /// Files of words of other languages; their form is that of
+    /// [`Extractor::with_words`](ragdex_wikitext::Extractor::with_words).
+    pub words: Vec<PathBuf>,
+    /// Reads every dump a first time for the redirects among its templates, so that all names of a
+    /// known template are known. Needs files, and about the time of unpacking them; the redirects
+    /// of all dumps hold for all.
+    pub template_redirects: bool,
+    /// Keeps sections such as *References* and *See also*.
+    pub keep_all_sections: bool,
+}
+
 /// How a [`Source`](crate::Source) is read.
 #[derive(Clone)]
 pub struct ReadOptions<'a> {
@@ -198,10 +218,19 @@ pub struct ReadOptions<'a> {
     pub columns: Columns,
     /// Which pages of a wiki become documents.
     pub pages: PageKinds,
+    /// What is added to the rules for wikitext.
+    pub wiki: WikiOptions,
     /// Keeps code blocks of Markdown and HTML files.
     pub code_blocks: bool,
     /// Makes a bad record an error instead of skipping and counting it.
     pub strict: bool,
+    /// Goes on after damage in a dump: data that cannot be unpacked, XML that breaks the rules, or
+    /// the end of a file that is cut off. Each such place is a bad record with its byte and the id
+    /// of the last whole page before it; reading goes on at the next page that can be found, after
+    /// the next good block in bzip2. Without it such damage is an error.
+    pub keep_going: bool,
+    /// Which share of the documents is read; all by default.
+    pub shard: Shard,
     /// How many threads convert, at least 1. The documents and their order do not depend on it.
     pub threads: usize,
     /// Stops the reading; checked once a document.
@@ -216,8 +245,11 @@ impl Default for ReadOptions<'_> {
             format: Format::Auto,
             columns: Columns::default(),
             pages: PageKinds::default(),
+            wiki: WikiOptions::default(),
             code_blocks: true,
             strict: false,
+            keep_going: false,
+            shard: Shard::default(),
             threads: thread::available_parallelism().map_or(1, usize::from),
             cancel: Cancel::default(),
             reporter: &NoReporter,
@@ -231,8 +263,11 @@ impl fmt::Debug for ReadOptions<'_> {
             .field("format", &self.format)
             .field("columns", &self.columns)
             .field("pages", &self.pages)
+            .field("wiki", &self.wiki)
             .field("code_blocks", &self.code_blocks)
             .field("strict", &self.strict)
+            .field("keep_going", &self.keep_going)
+            .field("shard", &self.shard)
             .field("threads", &self.threads)
             .finish_non_exhaustive()
     }

@@ -23,8 +23,8 @@ use crate::BadRecord;
 pub(crate) enum Record {
     /// A document with text.
     Document(Document),
-    /// A record that is left out on purpose.
-    Skipped(Skip),
+    /// A record that is left out on purpose, with its key if its shard was not looked at.
+    Skipped(Skip, Option<String>),
     /// A record that cannot be used.
     Bad(BadRecord),
     /// Something to tell that is no error.
@@ -47,6 +47,7 @@ pub(crate) enum Skip {
     Withheld,
     TooLong,
     Empty,
+    OtherShard,
 }
 
 impl Record {
@@ -61,7 +62,7 @@ impl Record {
         if has_text {
             Self::Document(document)
         } else {
-            Self::Skipped(Skip::Empty)
+            Self::Skipped(Skip::Empty, Some(document.key))
         }
     }
 }

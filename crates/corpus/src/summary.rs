@@ -39,6 +39,9 @@ pub struct Summary {
     pub withheld: u64,
     /// Pages over 64 MB.
     pub too_long: u64,
+    /// Records whose keys fall in other shards. All other reasons are counted inside the shard only,
+    /// so that they, and the documents, add up over all shards to what one reading of all counts.
+    pub other_shards: u64,
     /// Records without any text.
     pub empty: u64,
     /// Records that cannot be used.
@@ -68,6 +71,7 @@ impl Summary {
             ("lists", self.lists),
             ("pages without their text", self.withheld),
             ("pages over 64 MB", self.too_long),
+            ("records of other shards", self.other_shards),
             ("records without text", self.empty),
             ("bad records", self.bad_records),
         ];
@@ -86,6 +90,7 @@ impl Summary {
             Skip::Withheld => &mut self.withheld,
             Skip::TooLong => &mut self.too_long,
             Skip::Empty => &mut self.empty,
+            Skip::OtherShard => &mut self.other_shards,
         } += 1;
     }
 }

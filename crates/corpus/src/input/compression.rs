@@ -8,7 +8,7 @@ use ::bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 
 use super::bzip2::ParallelReader;
-use super::{Counted, Position};
+use super::{Counted, Decoding, Position};
 use crate::Error;
 
 /// How a file is compressed.
@@ -59,7 +59,7 @@ pub(super) const PARQUET: &[u8] = b"PAR1";
 pub(super) fn decompress(
     path: &Path,
     mut raw: Counted,
-    threads: usize,
+    decoding: Decoding,
 ) -> Result<(Box<dyn Read + Send>, Compression), Error> {
     let head = raw
         .fill_buf()
@@ -81,6 +81,7 @@ pub(super) fn decompress(
         });
     }
     let compression = Compression::of_head(head);
+    let threads = decoding.threads;
     let guard = Guard {
         path: path.to_owned(),
         offset: raw.offset.clone(),
@@ -88,7 +89,10 @@ pub(super) fn decompress(
     };
     let reader: Box<dyn Read + Send> = match compression {
         Compression::None => Box::new(raw),
-        Compression::Bzip2 if threads > 1 => guard.over(ParallelReader::new(path, raw, threads)),
+        // Only this decoder can go on after damage.
+        Compression::Bzip2 if threads > 1 || decoding.keep_going => {
+            guard.over_resuming(ParallelReader::new(path, raw, threads))
+        }
         Compression::Bzip2 => guard.over(MultiBzDecoder::new(raw)),
         Compression::Gzip => guard.over(MultiGzDecoder::new(raw)),
         Compression::Zstd => {
@@ -126,6 +130,18 @@ impl Guard {
         Box::new(Guarded {
             decoder,
             guard: self,
+            can_resume: false,
+            failed: false,
+        })
+    }
+
+    /// The same over a decoder that can be read on after an error.
+    fn over_resuming<R: Read + Send + 'static>(self, decoder: R) -> Box<dyn Read + Send> {
+        Box::new(Guarded {
+            decoder,
+            guard: self,
+            can_resume: true,
+            failed: false,
         })
     }
 
@@ -158,12 +174,19 @@ impl Guard {
 struct Guarded<R> {
     decoder: R,
     guard: Guard,
+    can_resume: bool,
+    /// Nothing follows.
+    failed: bool,
 }
 
 impl<R: Read> Read for Guarded<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.failed {
+            return Ok(0);
+        }
         match self.decoder.read(buf) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                self.failed = !self.can_resume;
                 Err(self.guard.explain(error))
             }
             result => result,

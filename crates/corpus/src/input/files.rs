@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::{Archive, Position};
+use super::{Archive, Decoding, Position};
 use crate::detect::detect;
 use crate::{BadRecord, Error, Format, Place};
 
@@ -209,7 +209,7 @@ fn is_data(file: &InputFile) -> bool {
         return false;
     }
     super::is_parquet(file).unwrap_or(false)
-        || super::open(&file.path, 1, &Position::default())
+        || super::open(&file.path, Decoding::PLAIN, &Position::default())
             .is_ok_and(|opened| Archive::is_one(&opened.head) || detect(file, &opened).is_ok())
 }
 

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
+mod damage;
 mod folders;
 mod formats;
 mod hostile;
 mod parquet;
+mod shards;
 mod wiki;
 
 use std::io::{Read, Write as _};
