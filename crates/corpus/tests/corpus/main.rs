@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
+mod damage;
+mod folders;
 mod formats;
 mod hostile;
 mod split;
+mod parquet;
+mod shards;
 mod wiki;
 mod write;
 
