@@ -13,4 +13,5 @@ mod demo;
 mod json;
 mod parity;
 mod sample;
+mod split;
 mod util;

@@ -6,9 +6,9 @@ mod damage;
 mod folders;
 mod formats;
 mod hostile;
-mod split;
 mod parquet;
 mod shards;
+mod split;
 mod wiki;
 mod write;
 
