@@ -15,3 +15,4 @@ mod parity;
 mod sample;
 mod split;
 mod util;
+mod vectors;

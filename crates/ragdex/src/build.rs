@@ -90,7 +90,7 @@ pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Resu
 /// wrong, hours of embedding are kept for the next run.
 fn is_bad_source(error: &Error) -> bool {
     match error {
-        Error::EmptyCorpus { .. } => true,
+        Error::EmptyCorpus { .. } | Error::Vectors { .. } | Error::ForeignVectors { .. } => true,
         Error::Corpus(error) => error.is_bad_input(),
         _ => false,
     }
