@@ -4,6 +4,7 @@
 
 mod formats;
 mod hostile;
+mod languages;
 mod split;
 mod wiki;
 mod write;
