@@ -5,6 +5,7 @@
 mod formats;
 mod hostile;
 mod languages;
+mod prose;
 mod split;
 mod wiki;
 mod write;
