@@ -301,9 +301,15 @@ mod tests {
 
     use super::*;
 
-    /// A file of rows `first..first + n`, each a vector of two numbers told from its row.
-    fn write(path: &Path, first: u32, n: u32, item: DataType) {
-        let numbers = (first..first + n).flat_map(|row| [row as f32, row as f32 + 0.5]);
+    /// The vector of a row; half precision holds it exactly.
+    fn vector(row: u64) -> [f32; 2] {
+        let number = (row % 512) as f32;
+        [number, number + 0.5]
+    }
+
+    /// A file of rows `first..first + n`.
+    fn write(path: &Path, first: u64, n: u64, item: DataType) {
+        let numbers = (first..first + n).flat_map(vector);
         let numbers: ArrayRef = Arc::new(Float32Array::from_iter_values(numbers));
         let numbers = cast(&numbers, &item).unwrap();
         let field = Arc::new(Field::new("element", item, true));
@@ -328,9 +334,7 @@ mod tests {
             let mut rows = VectorRows::open(&files, "embeddings", 2, start).unwrap();
             let mut vectors = Vec::new();
             while rows.next_into(&mut vectors).unwrap() {}
-            let expected: Vec<f32> = (start..2000)
-                .flat_map(|row| [row as f32, row as f32 + 0.5])
-                .collect();
+            let expected: Vec<f32> = (start..2000).flat_map(vector).collect();
             assert_eq!(vectors, expected, "from {start}");
         }
     }
