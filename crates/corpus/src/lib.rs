@@ -3,7 +3,8 @@
 //! A [`Source`] reads dumps, tables, JSON lines and folders of texts, compressed or not, and gives
 //! one [`Document`](ragdex_core::Document) after another; a [`Summary`] says what was left out and
 //! why. A [`Splitter`] cuts each document into [`Passage`](ragdex_core::Passage)s by one of the
-//! rules of the field.
+//! rules of the field. [`PsgsTsvWriter`], [`JsonlWriter`] and [`DocumentsWriter`] write passages and
+//! documents for other tools.
 //!
 //! ```
 //! use ragdex_corpus::{ReadOptions, Source, Splitter};
@@ -33,6 +34,7 @@ mod source;
 mod split;
 mod summary;
 mod text;
+mod write;
 
 pub use error::{BadRecord, Error, Place};
 pub use input::Compression;
@@ -40,3 +42,4 @@ pub use options::{Columns, Format, KindRules, PageKinds, ReadOptions, UnknownNam
 pub use source::Source;
 pub use split::{SplitOptions, SplitOptionsError, SplitRule, Splitter, Tail};
 pub use summary::Summary;
+pub use write::{DocumentsWriter, JsonlWriter, PsgsTsvWriter};

@@ -20,14 +20,21 @@ use crate::UnknownName;
 #[non_exhaustive]
 pub enum SplitRule {
     /// Runs of words over the whole text; the title stays apart. In scripts without spaces the
-    /// words are those of Unicode's word segmentation.
+    /// words are those of Unicode's word segmentation, which knows no dictionary: a sign of Chinese,
+    /// a run of katakana, a consonant of Thai with its vowel signs.
     #[default]
     Plain,
     /// As [`SplitRule::Plain`], beginning anew at each heading, so that an edit moves the passages
     /// of its own section only.
     Section,
     /// As the passages of DPR: the words of the title come first, a document with fewer words than
-    /// a passage is left out, and the last passage is filled from the beginning.
+    /// a passage is left out, and the last passage is filled from the beginning. Words are what
+    /// stands between white space, in every script. The text is in NFC, the title beside it in NFD,
+    /// as in the published file.
+    ///
+    /// `DrQA`, through which the original went, decoded the character references of HTML once
+    /// more. That is not done: prose from wikitext holds none, except where an author shows one
+    /// (`&lt;` in an article on HTML), and a table that says `&amp;` means it.
     ///
     /// # Source
     /// Dense Passage Retrieval (Karpukhin et al. 2020), §4.1; the details are those that the
@@ -43,6 +50,9 @@ pub enum SplitRule {
     /// # Source
     /// `create_kilt_data_paragraphs.py` of KILT (Petroni et al. 2021).
     Kilt,
+    /// Each document is one passage, its paragraphs apart by a blank line. Number of words, overlap
+    /// and tail are without effect; a document without text gives no passage.
+    Whole,
 }
 
 /// What becomes of the last passage when it has fewer words than asked for.
@@ -53,19 +63,21 @@ pub enum Tail {
     Keep,
     /// With fewer than half of the words it joins the passage before, if there is one.
     Merge,
-    /// It is filled from the beginning of the text, if that is long enough to fill a passage.
+    /// It is filled from the beginning of what is cut (the text, or by the rule `section` the
+    /// section), if that is long enough to fill a passage.
     Wrap,
     /// It is left out.
     Drop,
 }
 
 impl SplitRule {
-    const NAMES: [(Self, &'static str); 5] = [
+    const NAMES: [(Self, &'static str); 6] = [
         (Self::Plain, "plain"),
         (Self::Section, "section"),
         (Self::Dpr, "dpr"),
         (Self::Hf, "hf"),
         (Self::Kilt, "kilt"),
+        (Self::Whole, "whole"),
     ];
 
     /// What the rule does with a short last passage unless told otherwise.
@@ -135,12 +147,13 @@ fn value_of<T: Copy>(name: &str, names: &[(T, &'static str)]) -> Result<T, Unkno
 pub struct SplitOptions {
     /// The rule.
     pub rule: SplitRule,
-    /// How many words a passage has.
+    /// How many words a passage has. The rule `whole` takes as many as there are.
     pub words: usize,
-    /// How many words at the end of a passage begin the next one again. The rule `kilt` has none.
+    /// How many words at the end of a passage begin the next one again. The rules `kilt` and
+    /// `whole` have none.
     pub overlap: usize,
-    /// What becomes of a short last passage; `None` leaves it to the rule. The rule `kilt` has its
-    /// own way.
+    /// What becomes of a short last passage; `None` leaves it to the rule. The rules `kilt` and
+    /// `whole` have their own way.
     pub tail: Option<Tail>,
 }
 
@@ -216,15 +229,24 @@ impl Splitter {
     }
 
     /// Cuts a document, in reading order. May give nothing.
+    ///
+    /// A document that is a passage already stays one, whatever the rule: its title and the bytes
+    /// of its text are left alone.
     pub fn split(&self, document: &Document) -> Vec<Passage> {
-        let pieces = match self.options.rule {
+        let rule = if document.is_passage {
+            SplitRule::Whole
+        } else {
+            self.options.rule
+        };
+        let pieces = match rule {
             SplitRule::Plain => rules::plain(document, &self.options),
             SplitRule::Section => rules::section(document, &self.options),
             SplitRule::Dpr => rules::dpr(document, &self.options),
             SplitRule::Hf => rules::hf(document, &self.options),
             SplitRule::Kilt => rules::kilt(document, &self.options),
+            SplitRule::Whole => rules::whole(document),
         };
-        let title = match self.options.rule {
+        let title = match rule {
             SplitRule::Dpr => word::nfd(&document.title),
             _ => document.title.clone(),
         };

@@ -143,6 +143,14 @@ pub enum Error {
         /// The staging folder.
         path: PathBuf,
     },
+    /// A split folder holds something else than what is to be written.
+    #[error("`{}`: holds a split of other sources or with other options (`{found}`)", path.display())]
+    OtherSplit {
+        /// The folder.
+        path: PathBuf,
+        /// The manifest that tells of it.
+        found: String,
+    },
     /// The documents differ from those that the same command read before it was interrupted.
     #[error("`{}`: the source has changed since this part was written (digest {expected} expected, found {found})", path.display())]
     SourceChanged {
@@ -219,7 +227,7 @@ impl Error {
                 "run the same `ragdex build` command again; it goes on where it stopped".into()
             }
             Self::ForeignFolder { .. } => {
-                "name a new folder, or an empty one, for the knowledge base".into()
+                "name a new folder, or an empty one".into()
             }
             Self::Locked { .. } => "wait until it is done; searching goes on meanwhile".into(),
             Self::NewerFormat { needs, .. } => format!("use ragdex {needs} or later"),
@@ -233,6 +241,9 @@ impl Error {
             }
             Self::OtherPlan { .. } => {
                 "run that command again to finish it, or discard its work".into()
+            }
+            Self::OtherSplit { .. } => {
+                "name another folder, or delete this one, or replace it with `--restart`".into()
             }
             Self::SourceChanged { .. } => {
                 "discard the unfinished work and begin anew with the source as it is now".into()

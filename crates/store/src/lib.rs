@@ -3,6 +3,7 @@
 //! * [`Store`] is a knowledge base as a place; [`Snapshot`] one immutable state of it, for reading.
 //! * [`Writer`] is the right to write; [`Staging`] gathers finished pieces of the next snapshot;
 //!   [`Prepared::commit`] makes it current, all at once.
+//! * [`SplitFolder`] is a folder of passages alone, for pipelines that go on elsewhere.
 //! * [`Manifest`] is what a snapshot consists of. Its files are Parquet and Arrow, readable by others'
 //!   tools: [`passages_schema`], [`documents_schema`], [`embeddings_schema`].
 //! * [`Storage`] is where files lie; it states what a crash leaves.
@@ -52,6 +53,7 @@ mod names;
 mod part;
 mod path;
 mod snapshot;
+mod split_folder;
 mod staging;
 mod storage;
 mod store;
@@ -69,6 +71,9 @@ pub use manifest::{
 };
 pub use path::{KbPath, PathError};
 pub use snapshot::{PartEmbeddings, Snapshot};
+pub use split_folder::{
+    Begun, PartsWriter, SplitFolder, SplitManifest, SplitName, SplitPart, SplitRun, TextFile,
+};
 pub use staging::{
     DEFAULT_PART_PASSAGES, Draft, EmbeddingsWriter, IndexWriter, Prepared, SplitWriter, StagedPart,
     Staging,

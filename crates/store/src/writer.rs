@@ -133,7 +133,7 @@ pub struct Holder {
 }
 
 impl Holder {
-    fn this_process(command: &str) -> Self {
+    pub(crate) fn this_process(command: &str) -> Self {
         Self {
             pid: std::process::id(),
             command: command.to_owned(),
@@ -141,7 +141,7 @@ impl Holder {
         }
     }
 
-    fn to_json(&self) -> Vec<u8> {
+    pub(crate) fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("strings and numbers")
     }
 }

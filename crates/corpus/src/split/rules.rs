@@ -32,7 +32,8 @@ pub(super) fn section(document: &Document, options: &SplitOptions) -> Vec<Piece>
 }
 
 pub(super) fn dpr(document: &Document, options: &SplitOptions) -> Vec<Piece> {
-    let title = word::nfc(&document.title);
+    let mut title = document.title.clone();
+    word::compose(&mut title);
     let mut words: Vec<Word<'_>> = word::between_spaces(&title)
         .map(|text| spaced(text, None))
         .collect();
@@ -42,7 +43,11 @@ pub(super) fn dpr(document: &Document, options: &SplitOptions) -> Vec<Piece> {
     if words.len() < options.words {
         return Vec::new();
     }
-    cut(&words, options)
+    let mut pieces = cut(&words, options);
+    for piece in &mut pieces {
+        word::compose(&mut piece.text);
+    }
+    pieces
 }
 
 fn spaced(text: &str, section: Option<usize>) -> Word<'_> {
@@ -180,6 +185,16 @@ impl Chunk {
         self.text.push_str(&next.text);
         self.n_words += next.n_words;
     }
+}
+
+/// The whole document, unless its text is blank.
+pub(super) fn whole(document: &Document) -> Vec<Piece> {
+    let mut starts = paragraphs(document).map(|(section, _)| section);
+    let section = starts.next();
+    let text = document.text();
+    let has_words = text.contains(|c| !word::is_space(c));
+    let piece = has_words.then_some(Piece { section, text });
+    piece.into_iter().collect()
 }
 
 /// The paragraphs of all sections with the positions of these.

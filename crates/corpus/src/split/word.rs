@@ -88,12 +88,20 @@ fn is_unspaced(c: char) -> bool {
     )
 }
 
-/// Composes characters (NFC).
-pub(super) fn nfc(text: &str) -> String {
-    if is_nfc_quick(text.chars()) == IsNormalized::Yes {
-        return text.to_owned();
+/// Composes characters (NFC). White space stands alone, so that it does not matter whether a text
+/// is composed before or after it is cut.
+pub(super) fn compose(text: &mut String) {
+    // Below U+0300 everything is composed, and most texts hold nothing above it but dashes and
+    // quotation marks; the test of single characters is slow.
+    let bytes = text.as_bytes();
+    let is_plain = |(at, &byte): (usize, &u8)| {
+        byte < 0xcc || (byte == 0xe2 && bytes.get(at + 1) == Some(&0x80))
+    };
+    let is_composed =
+        bytes.iter().enumerate().all(is_plain) || is_nfc_quick(text.chars()) == IsNormalized::Yes;
+    if !is_composed {
+        *text = text.nfc().collect();
     }
-    text.nfc().collect()
 }
 
 /// Decomposes characters (NFD).

@@ -4,7 +4,9 @@
 
 mod formats;
 mod hostile;
+mod split;
 mod wiki;
+mod write;
 
 use std::io::{Read, Write as _};
 use std::path::PathBuf;

@@ -150,19 +150,23 @@ impl DocumentsWriter {
         })
     }
 
-    pub(crate) fn push(&mut self, record: &DocumentRecord) -> Result<()> {
-        self.keys.append_value(&record.meta.key);
-        self.titles.append_value(&record.meta.title);
-        self.urls.append_option(record.meta.url.as_ref());
-        self.revisions.append_option(record.meta.revision.as_ref());
-        let timestamp = record.meta.timestamp.as_ref();
-        self.timestamps.append_option(timestamp);
-        self.sha1s.append_option(record.meta.sha1.as_ref());
+    pub(crate) fn push(
+        &mut self,
+        meta: &DocumentMeta,
+        first_passage: PassageId,
+        n_passages: u32,
+    ) -> Result<()> {
+        self.keys.append_value(&meta.key);
+        self.titles.append_value(&meta.title);
+        self.urls.append_option(meta.url.as_ref());
+        self.revisions.append_option(meta.revision.as_ref());
+        self.timestamps.append_option(meta.timestamp.as_ref());
+        self.sha1s.append_option(meta.sha1.as_ref());
         self.hashes
-            .append_value(record.meta.hash.0)
+            .append_value(meta.hash.0)
             .expect("the column is 16 bytes wide");
-        self.firsts.append_value(record.first_passage.0);
-        self.counts.append_value(record.n_passages);
+        self.firsts.append_value(first_passage.0);
+        self.counts.append_value(n_passages);
         self.rows += 1;
         if self.rows == ROWS_PER_BATCH {
             self.write_batch()?;

@@ -7,6 +7,7 @@ mod documents;
 mod embeddings;
 mod ipc;
 mod mask;
+mod part;
 mod passages;
 mod places;
 mod table;
@@ -23,9 +24,11 @@ pub use embeddings::{EmbeddingShape, embeddings_schema};
 pub use mask::RowMask;
 pub use passages::{PassageRecord, passages_schema};
 
-pub(crate) use documents::DocumentsWriter;
+use documents::DocumentsWriter;
+use passages::PassagesWriter;
+
 pub(crate) use embeddings::{EmbeddingsFile, write_embeddings};
-pub(crate) use passages::PassagesWriter;
+pub(crate) use part::PartWriter;
 pub(crate) use table::TableFile;
 
 /// How many rows are gathered before they are encoded, and decoded at a time when streaming.

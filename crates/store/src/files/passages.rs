@@ -109,15 +109,21 @@ impl PassagesWriter {
         })
     }
 
-    pub(crate) fn push(&mut self, record: &PassageRecord) -> Result<()> {
-        self.ids.append_value(record.id.0);
-        self.documents.append_value(&record.document);
-        self.ordinals.append_value(record.passage.ordinal);
-        self.titles.append_value(&record.passage.title);
-        self.sections.append_value(&record.passage.section);
-        self.texts.append_value(&record.passage.text);
+    pub(crate) fn push(
+        &mut self,
+        id: PassageId,
+        document: &str,
+        passage: &Passage,
+        hash: ContentHash,
+    ) -> Result<()> {
+        self.ids.append_value(id.0);
+        self.documents.append_value(document);
+        self.ordinals.append_value(passage.ordinal);
+        self.titles.append_value(&passage.title);
+        self.sections.append_value(&passage.section);
+        self.texts.append_value(&passage.text);
         self.hashes
-            .append_value(record.hash.0)
+            .append_value(hash.0)
             .expect("the column is 16 bytes wide");
         self.rows += 1;
         if self.rows == ROWS_PER_BATCH {

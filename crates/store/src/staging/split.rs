@@ -1,13 +1,11 @@
 //! Cutting a stream of documents into parts.
 
-use std::path::PathBuf;
-
 use ragdex_core::{Passage, PassageId, Sha256, Sha256Hasher};
 use serde_json::Value;
 
 use super::Staging;
 use super::receipt::{SplitMarker, SplitReceipt};
-use crate::files::{DocumentMeta, DocumentRecord, DocumentsWriter, PassageRecord, PassagesWriter};
+use crate::files::{DocumentMeta, PartWriter};
 use crate::{Error, KbPath, Result, names};
 
 /// Passages of a part, unless the caller says otherwise: with 768 dimensions in f32, 25 MB of vectors
@@ -108,14 +106,9 @@ struct OpenPart {
 /// Where the documents of a part go.
 enum Target {
     /// Into files.
-    Files(Box<PartFiles>),
+    Files(Box<PartWriter>),
     /// Nowhere: the files are there from an earlier run.
     Finished(Box<SplitReceipt>),
-}
-
-struct PartFiles {
-    documents: DocumentsWriter,
-    passages: PassagesWriter,
 }
 
 impl OpenPart {
@@ -123,7 +116,7 @@ impl OpenPart {
         let receipt = staging.read_receipt::<SplitReceipt>(&SplitReceipt::path(number))?;
         let target = match receipt {
             Some(receipt) => Target::Finished(Box::new(receipt)),
-            None => Target::Files(Box::new(PartFiles::create(staging, number)?)),
+            None => Target::Files(Box::new(create(staging, number)?)),
         };
         Ok(Self {
             number,
@@ -153,20 +146,7 @@ impl OpenPart {
         let Target::Files(files) = &mut self.target else {
             return Ok(());
         };
-        files.documents.push(&DocumentRecord {
-            meta: document.clone(),
-            first_passage: first,
-            n_passages: passages.len() as u32,
-        })?;
-        for ((id, passage), hash) in (first.0..).zip(passages).zip(hashes) {
-            files.passages.push(&PassageRecord {
-                id: PassageId(id),
-                document: document.key.clone(),
-                passage: passage.clone(),
-                hash,
-            })?;
-        }
-        Ok(())
+        files.push(document, passages, &hashes, first)
     }
 
     fn finish(self, staging: &Staging<'_>) -> Result<SplitReceipt> {
@@ -177,22 +157,16 @@ impl OpenPart {
                 Ok(*receipt)
             }
             Target::Files(files) => {
-                let files = *files;
-                let documents = files.documents.into_file()?;
-                let passages = files.passages.into_file()?;
-                let finish = |file, named: KbPath| {
-                    staging
-                        .files()
-                        .finish(file, &named.below(&names::staging()), named)
-                };
+                let named = [names::documents(self.number), names::passages(self.number)];
+                let (documents, passages) = files.finish(staging.files(), named)?;
                 let receipt = SplitReceipt {
                     number: self.number,
                     n_documents: self.n_documents,
                     n_passages: self.n_passages,
                     first_passage: self.first_passage,
                     digest,
-                    documents: finish(documents, names::documents(self.number))?,
-                    passages: finish(passages, names::passages(self.number))?,
+                    documents,
+                    passages,
                 };
                 staging.write_receipt(&SplitReceipt::path(self.number), &receipt)?;
                 Ok(receipt)
@@ -201,22 +175,14 @@ impl OpenPart {
     }
 }
 
-impl PartFiles {
-    fn create(staging: &Staging<'_>, number: u32) -> Result<Self> {
-        let create = |named: KbPath| -> Result<(_, PathBuf)> {
-            let place = named.below(&names::staging());
-            Ok((
-                staging.files().create(&place)?,
-                staging.files().locate(&place),
-            ))
-        };
-        let (documents, documents_path) = create(names::documents(number))?;
-        let (passages, passages_path) = create(names::passages(number))?;
-        Ok(Self {
-            documents: DocumentsWriter::create(documents, documents_path)?,
-            passages: PassagesWriter::create(passages, passages_path)?,
-        })
-    }
+/// Begins the files of a part in the staging folder.
+fn create(staging: &Staging<'_>, number: u32) -> Result<PartWriter> {
+    let place = |named: KbPath| named.below(&names::staging());
+    PartWriter::create(
+        staging.files(),
+        place(names::documents(number)),
+        place(names::passages(number)),
+    )
 }
 
 fn check_same(

@@ -10,3 +10,4 @@ mod locks;
 mod masks;
 mod round_trip;
 mod schemas;
+mod split_folder;
