@@ -146,10 +146,10 @@ def source():
 def split():
     """Rule, tail, words, overlap, then title and lines."""
     text = "The Title\nOne two three. Four five!\x0cSix seven\n=Use\neight nine ten (eleven)\n=Use=Deep\n語彙を数える、「はい」。 a  b\n"
-    for rule in range(5):
+    for rule in range(6):
         for tail in range(5):
             overlap = 0 if rule == 4 else tail % 3
-            yield f"rule{rule}_tail{tail}", bytes([ord("A") + rule, ord("A") + tail, 3 + rule, overlap]) + text.encode()
+            yield f"rule{rule}_tail{tail}", bytes([ord("@") + rule + (8 if tail == 4 else 0), ord("A") + tail, 3 + rule, overlap]) + text.encode()
 
 
 def main():

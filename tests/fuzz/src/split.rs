@@ -5,13 +5,18 @@ use ragdex_corpus::{SplitOptions, SplitRule, Splitter, Tail};
 
 use crate::{MAX_BYTES, option_byte};
 
-const RULES: [SplitRule; 5] = [
+const RULES: [SplitRule; 6] = [
     SplitRule::Plain,
     SplitRule::Section,
     SplitRule::Dpr,
     SplitRule::Hf,
     SplitRule::Kilt,
+    SplitRule::Whole,
 ];
+
+/// The bit of the first byte that makes the document a passage already; the lower three are the
+/// rule.
+const IS_PASSAGE: u8 = 8;
 
 const TAILS: [Option<Tail>; 5] = [
     None,
@@ -33,7 +38,8 @@ const MAX_OUTPUT: usize = 1 << 22;
 /// When the options are not checked as promised, a passage is empty or out of order, the result
 /// differs from one run to the next, or a rule that promises to keep everything loses something.
 pub fn split(mut data: &[u8]) {
-    let rule = RULES[usize::from(option_byte(&mut data)) % RULES.len()];
+    let choice = option_byte(&mut data);
+    let rule = RULES[usize::from(choice & 7) % RULES.len()];
     let tail = TAILS[usize::from(option_byte(&mut data)) % TAILS.len()];
     let [words, overlap] = [(); 2].map(|()| usize::from(option_byte(&mut data)));
     let options = SplitOptions {
@@ -47,14 +53,19 @@ pub fn split(mut data: &[u8]) {
     let Ok(splitter) = splitter else {
         return;
     };
-    let document = document(&data[..data.len().min(MAX_BYTES)]);
+    let mut document = document(&data[..data.len().min(MAX_BYTES)]);
+    document.is_passage = choice & IS_PASSAGE != 0;
     if document.text().len() * words / (words - overlap) > MAX_OUTPUT {
         return;
     }
     let passages = splitter.split(&document);
     assert_eq!(splitter.split(&document), passages, "another result");
     check_passages(&document, &options, &passages);
-    check_nothing_lost(&document, &options, &passages);
+    if document.is_passage || rule == SplitRule::Whole {
+        check_whole(&document, &passages);
+    } else {
+        check_nothing_lost(&document, &options, &passages);
+    }
 }
 
 /// Reads a document off lines.
@@ -99,6 +110,19 @@ fn check_passages(document: &Document, options: &SplitOptions, passages: &[Passa
             "{passage:?} is empty"
         );
     }
+}
+
+/// Checks that the document came out as one passage, not a byte changed.
+fn check_whole(document: &Document, passages: &[Passage]) {
+    let text = document.text();
+    let expected = words(&text).next().map(|_| &*text);
+    let texts: Vec<&str> = passages.iter().map(|passage| &*passage.text).collect();
+    assert_eq!(texts, expected.as_slice(), "{passages:?}");
+    assert!(
+        passages
+            .iter()
+            .all(|passage| passage.title == document.title)
+    );
 }
 
 /// Checks that no character that is no space is lost, added or moved, where the rule keeps all: an
