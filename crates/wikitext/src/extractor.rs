@@ -144,10 +144,11 @@ impl Extractor {
             counters.count(left_out(&kind));
             return (kind, Vec::new());
         }
-        let text = marks::clean_input(page.text);
+        // The title enters the text by `{{PAGENAME}}`.
+        let [title, text] = [page.title, page.text].map(marks::clean_input);
         let tokens = structure::scan(&text);
         let mut dropped = Counters::default();
-        let expanded = expand::expand(&text, &tokens, page.title, &self.rules, &mut dropped);
+        let expanded = expand::expand(&text, &tokens, &title, &self.rules, &mut dropped);
         let inlined = inline::resolve(&expanded.text, &self.rules, &mut dropped);
         let is_disambiguation = expanded.is_disambiguation || inlined.is_disambiguation;
         let kind = if is_disambiguation && kind != PageKind::Other {
@@ -270,6 +271,12 @@ mod tests {
                 .text(),
             "a\n\nb"
         );
+    }
+
+    #[test]
+    fn control_characters_of_a_title_do_not_enter_the_text() {
+        let page = page("A\0\u{1}\u{3}b", "The {{PAGENAME}}.");
+        assert_eq!(Extractor::default().extract(&page).text(), "The Ab.");
     }
 
     #[test]

@@ -79,6 +79,7 @@ fn replaced(c: char) -> Option<Replacement> {
         ' '
         | '\t'
         | '\n'
+        | '\r' // `&#13;`
         | '\u{a0}'
         | '\u{1680}'
         | '\u{2000}'..='\u{200a}'

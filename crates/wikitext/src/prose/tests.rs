@@ -97,3 +97,8 @@ fn text_comes_out_in_nfc() {
     );
     assert_eq!(paragraph(&["Привет, Ἀχιλλεύς"]), "Привет, Ἀχιλλεύς");
 }
+
+#[test]
+fn a_reference_to_a_line_break_is_a_space() {
+    assert_eq!(paragraph(&["a&#13;&#10;b &#xD;c&#9;d"]), "a b c d");
+}

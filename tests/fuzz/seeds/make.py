@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Writes the seeds of the fuzz targets, the folders beside this file.
+
+    python3 tests/fuzz/seeds/make.py
+
+Needs Python 3.9 or newer and nothing else. The same cases give the same bytes. The form of an input
+is told by the function of its target in `../src`.
+"""
+
+import bz2
+import gzip
+import json
+import pathlib
+import zlib
+from xml.sax.saxutils import escape, quoteattr
+
+HERE = pathlib.Path(__file__).resolve().parent
+CASES = HERE.parents[2] / "crates" / "wikitext" / "tests" / "data" / "cases.jsonl"
+
+PAGE = "An '''abacus'''<ref>Check.</ref> is a [[tool]].\n== Use ==\nIt {{lang|fr|compte}} &amp; adds.\n\nMore."
+SITE = (
+    "<siteinfo><sitename>Wikipedia</sitename><base>https://en.wikipedia.org/wiki/Main_Page</base>"
+    '<case>first-letter</case><namespaces><namespace key="-1">Special</namespace><namespace key="0" />'
+    '<namespace key="6">File</namespace><namespace key="10">Template</namespace></namespaces></siteinfo>'
+)
+
+
+def wikitext():
+    """A page for each golden case, with options that go round."""
+    options = "@ABDFGHP"
+    for i, line in enumerate(CASES.read_text(encoding="utf-8").splitlines()):
+        case = json.loads(line)
+        title = case["name"].replace("_", " ")
+        yield case["name"], f"{options[i % len(options)]}{title}\n{case['wikitext']}".encode()
+
+
+def page(number, title, text, namespace=0, extra="", model="wikitext"):
+    return (
+        f"<page><title>{escape(title)}</title><ns>{namespace}</ns><id>{number}</id>{extra}<revision>"
+        f"<id>{number + 1000}</id><parentid>7</parentid><timestamp>2016-05-23T16:34:10Z</timestamp>"
+        f"<contributor><username>A</username><id>5</id></contributor><model>{model}</model>"
+        f'<format>text/x-wiki</format>{text}<sha1>4ro7vvppa5kmm0o1egfjztzcwd0vabw</sha1></revision></page>\n'
+    )
+
+
+def body(text):
+    return f'<text xml:space="preserve">{escape(text)}</text>'
+
+
+def xml(*pages, site=SITE):
+    root = '<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/" version="0.10" xml:lang="en">'
+    return f"{root}\n{site}\n{''.join(pages)}</mediawiki>\n"
+
+
+def dumps():
+    good = page(10, "Abacus", body(PAGE))
+    yield "article", "@", xml(good)
+    yield "threads", "L", xml(good, page(11, "A & B", body("b")), good)
+    yield "strict", "A", xml(good, "<page><title>C</title></page>")
+    yield "bad_pages", "H", xml("<page/>", "<page><id>x</id></page>", good)
+    yield "drqa", "B", xml(page(12, "E (disambiguation)", body("{{disambig}}\ne")), good)
+    redirect = f"<redirect title={quoteattr('Abacus <1>')} />"
+    yield "redirect", "@", xml(page(13, "F", body("#REDIRECT [[Abacus]]"), extra=redirect))
+    yield "namespaces", "@", xml(page(14, "Template:G", body("g"), namespace=10), page(15, "M", body("m"), model="css"))
+    yield "withheld", "D", xml(page(16, "H", '<text deleted="deleted" />'), page(17, "I", '<text id="1" location="tt:1" />'))
+    yield "empty", "@", xml(page(18, "J", "<text/>"), page(19, "K", '<text bytes="0" />'))
+    yield "cdata", "@", xml(page(20, "L", "<text><![CDATA[l]]>&#x41;&#0;&nbsp;&<!-- c --></text>"))
+    yield "slots", "@", xml(page(21, "N", body("n") + "<content><role>aux</role><text>x</text></content>"))
+    yield "fragment", "D", good
+    yield "cut", "@", xml(good)[:-30]
+    yield "utf16", "H", xml(good).encode("utf-16")
+    yield "latin1", "@", xml(page(22, "O", body("é"))).encode("latin-1")
+    yield "doctype", "@", '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]>' + xml(page(23, "P", "<text>&b;</text>"), site="")
+
+
+def dump():
+    for name, option, content in dumps():
+        yield name, option.encode() + (content if isinstance(content, bytes) else content.encode())
+
+
+JSONL = '{"id": 1, "title": "A", "text": "b\\n\\nc"}\n{"_id": "2", "contents": "A\\nb"}\n{"text": ["a", null]}\n[]\nx\n'
+CSV = 'id,title,text\n1,A,"b, ""c""\nd"\n2,,e\n'
+TSV = 'Aruba\tAruba is an "island".\nBonaire\tSo is Bonaire.\n'
+PSGS = 'id\ttext\ttitle\n1\t"Aaron ""was"" a prophet."\tAaron\n2\tplain\tAaron\n'
+KILT = json.dumps(
+    {
+        "_id": "290", "wikipedia_id": "290", "wikipedia_title": "A", "history": {"revid": 5, "timestamp": "t"},
+        "text": ["A\n", "A is a letter.\n", "Section::::Use.\n", "It is used.\n", "BULLET::::- item\n"],
+    }
+) + "\n"
+CIRRUS = (
+    '{"index":{"_type":"page","_id":"3825914"}}\n'
+    '{"title":"A","namespace":0,"text":"A is. ^ ref","version":123456,"timestamp":"2014-06-29T15:51:09Z",'
+    '"template":["Template:Disambiguation"],"heading":["Use"],"opening_text":"A is.","content_model":"wikitext"}\n'
+)
+ENTERPRISE = json.dumps(
+    {
+        "name": "A", "identifier": 10, "url": "https://en.wikipedia.org/wiki/A", "version": {"identifier": 7},
+        "date_modified": "2024-01-01T00:00:00Z", "namespace": {}, "in_language": {"identifier": "en"},
+        "article_body": {"html": '<html><head><title>A</title></head><body><section data-mw-section-id="0"><p>A'
+            '<sup class="reference">[1]</sup> is.</p><table class="infobox"><tr><td>x</td></tr></table></section>'
+            '<section data-mw-section-id="1"><h2>Use</h2><p>Used &amp; kept.</p></section></body></html>'},
+    }
+) + "\n"
+EXTRACTOR = '{"id": "1", "revid": "2", "url": "https://en.wikipedia.org/wiki?curid=1", "title": "A", "text": "A\\n\\nUse.\\nb"}\n'
+DOCS = '<doc id="1" revid="2" url="u" title="A &amp; B">\nA & B\n\nText.\n\nSection::::Use.\nBULLET::::- b\n\n</doc>\n'
+TEXT = "First paragraph.\r\nGoes on.\r\n\r\nSecond.\n"
+MARKDOWN = (
+    "---\ntitle: A\n---\n# B\n\nText *is* [kept](x), ![not](y).\n\n## C\n\n- one\n- two\n\n"
+    "```rust\nfn a() {}\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> quote\n\n<div>html</div>\n"
+)
+HTML = (
+    "<!DOCTYPE html><html><head><title>A &eacute;</title><style>p{}</style></head><body><nav>n</nav><h1>B</h1>"
+    "<p>Text<br>goes <b>on</b>.</p><!-- c --><h2>C</h2><ul><li>one<li>two</ul><pre>code</pre><script>s</script>"
+    "<table><tr><td>x</table></body></html>"
+)
+
+
+def source():
+    """Each format by name and by content, packed in each way; the lower bits choose as `@` to `O`."""
+    formats = [
+        ("auto", "@", JSONL), ("jsonl", "A", JSONL), ("csv", "B", CSV), ("tsv", "C", TSV), ("psgs", "D", PSGS),
+        ("kilt", "E", KILT), ("cirrus", "F", CIRRUS), ("enterprise", "G", ENTERPRISE), ("extractor", "H", EXTRACTOR),
+        ("docs", "H", DOCS), ("text", "I", TEXT), ("markdown", "J", MARKDOWN), ("html", "K", HTML),
+        ("auto_md", "L", MARKDOWN), ("auto_html", "M", HTML), ("auto_csv", "N", CSV), ("dump", "O", xml(page(1, "A", body(PAGE)))),
+        ("auto_docs", "@", DOCS), ("auto_cirrus", "@", CIRRUS), ("auto_kilt", "@", KILT), ("auto_psgs", "@", PSGS),
+    ]
+    options = "@ABC`acDHP"
+    for i, (name, choice, content) in enumerate(formats):
+        yield name, (choice + options[i % len(options)] + content).encode()
+    yield "utf16", b"@`" + JSONL.encode("utf-16")
+    yield "latin1", b"I@" + "Tëxt.".encode("latin-1")
+    yield "nul", b"I@a\0b"
+    two = bz2.compress(JSONL[:40].encode()) + bz2.compress(JSONL[40:].encode())
+    yield "bzip2_streams", b"A`" + two
+    yield "bzip2_cut", b"A`" + two[:-9]
+    yield "gzip_cut", b"A@" + gzip.compress(JSONL.encode(), mtime=0)[:-9]
+    yield "gzip_members", b"A`" + 2 * gzip.compress(JSONL.encode(), mtime=0)
+    # A raw block of Zstandard: magic, a descriptor of one segment with its length, the block.
+    text = b'{"text": "a"}\n'
+    block = (len(text) << 3 | 1).to_bytes(3, "little")
+    yield "zstd_raw", b"A`\x28\xb5\x2f\xfd\x20" + bytes([len(text)]) + block + text
+    yield "zip", b"@@PK\x03\x04" + zlib.compress(b"a")
+
+
+def split():
+    """Rule, tail, words, overlap, then title and lines."""
+    text = "The Title\nOne two three. Four five!\x0cSix seven\n=Use\neight nine ten (eleven)\n=Use=Deep\n語彙を数える、「はい」。 a  b\n"
+    for rule in range(6):
+        for tail in range(5):
+            overlap = 0 if rule == 4 else tail % 3
+            yield f"rule{rule}_tail{tail}", bytes([ord("@") + rule + (8 if tail == 4 else 0), ord("A") + tail, 3 + rule, overlap]) + text.encode()
+
+
+def main():
+    for target, inputs in [("wikitext", wikitext), ("dump", dump), ("source", source), ("split", split)]:
+        folder = HERE / target
+        folder.mkdir(exist_ok=True)
+        for name, content in inputs():
+            (folder / name).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()
