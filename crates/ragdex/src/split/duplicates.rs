@@ -11,8 +11,8 @@ use ragdex_core::ContentHash;
 /// Hashes are kept apart by their first byte, so that equal ones meet.
 const PARTITIONS: usize = 256;
 
-/// Hashes of one partition that are written at once: 8 kB, 2 MB for all partitions.
-const RUN: usize = 512;
+/// Hashes of one partition that are written at once: 2 kB, 512 kB for all partitions.
+const RUN: usize = 128;
 
 /// Bytes of a hash.
 const HASH_BYTES: usize = 16;
@@ -83,7 +83,7 @@ impl Hasher for Uniform {
     }
 }
 
-/// Counts equal hashes among any number of them. Memory: 2 MB, and 4 bytes for each [`RUN`] hashes.
+/// Counts equal hashes among any number of them. Memory: 512 kB, and 4 bytes for each [`RUN`] hashes.
 pub(super) struct Counter {
     folder: PathBuf,
     file: Option<BufWriter<File>>,

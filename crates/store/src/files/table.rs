@@ -26,6 +26,10 @@ use crate::{Error, Result};
 /// words, 64 rows are about 40 kB, and larger pages compress hardly better.
 const ROWS_PER_PAGE: usize = 64;
 
+/// Rows in a row group, whose compressed pages are kept in memory until it is full: 5 MB of passages. A part
+/// of the usual size is one row group.
+const ROWS_PER_GROUP: usize = 16_384;
+
 /// The level at which zstd is as small as it gets without slowing the build.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -45,8 +49,7 @@ pub(super) fn create_table<W: Write + Send>(
         .set_statistics_enabled(EnabledStatistics::None)
         .set_data_page_row_count_limit(ROWS_PER_PAGE)
         .set_write_batch_size(ROWS_PER_PAGE)
-        // A part is one row group: its size is bounded by whoever cuts the parts.
-        .set_max_row_group_row_count(None)
+        .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
         .set_max_row_group_bytes(None);
     for name in numbers {
         let column = ColumnPath::from(*name);

@@ -196,3 +196,42 @@ fn a_split_survives_its_end_at_any_call() {
     every_failure(When::Before, After::Stop);
     every_failure(When::Afterwards, After::Stop);
 }
+
+#[test]
+fn parts_of_several_row_groups_are_read_back() {
+    let storage = MemoryStorage::default();
+    let folder = SplitFolder::with_storage(Arc::new(storage)).unwrap();
+    let Begun::Open(run) = folder
+        .begin(SplitName::default(), &json!(1), false)
+        .unwrap()
+    else {
+        panic!("nothing was there");
+    };
+    let mut parts = run.parts(u64::MAX, 5);
+    let text = |n: usize| format!("passage {n}");
+    for n in 0..40_000 {
+        let document = DocumentMeta {
+            key: n.to_string(),
+            ..DocumentMeta::default()
+        };
+        let passage = ragdex_core::Passage {
+            text: text(n),
+            ..ragdex_core::Passage::default()
+        };
+        parts.push(&document, &[passage]).unwrap();
+    }
+    let parts = parts.finish().unwrap();
+    assert_eq!(parts.len(), 1);
+    let found: Vec<_> = folder
+        .passages(&parts[0])
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert!(
+        found
+            .iter()
+            .enumerate()
+            .all(|(n, record)| record.passage.text == text(n))
+    );
+    assert_eq!((found.len(), found[0].id.0), (40_000, 5));
+}
