@@ -7,6 +7,7 @@ mod folders;
 mod formats;
 mod hostile;
 mod parquet;
+mod records;
 mod shards;
 mod wiki;
 
