@@ -8,6 +8,7 @@ pub(crate) struct Limited<R> {
     reader: R,
     limit: u64,
     left: u64,
+    has_line_end: bool,
 }
 
 impl<R> Limited<R> {
@@ -16,6 +17,7 @@ impl<R> Limited<R> {
             reader,
             limit,
             left: limit,
+            has_line_end: false,
         }
     }
 
@@ -27,6 +29,13 @@ impl<R> Limited<R> {
     /// Grants the whole limit again: another record begins.
     pub(crate) fn reset(&mut self) {
         self.left = self.limit;
+        self.has_line_end = false;
+    }
+
+    /// Whether the end of a line was among what was copied out since the last reset. Bytes that are
+    /// taken from the buffer in place are not looked at.
+    pub(crate) fn has_line_end(&self) -> bool {
+        self.has_line_end
     }
 }
 
@@ -54,6 +63,7 @@ impl<R: BufRead> Read for Limited<R> {
         let available = self.fill_buf()?;
         let n = available.len().min(buf.len());
         buf[..n].copy_from_slice(&available[..n]);
+        self.has_line_end = self.has_line_end || buf[..n].contains(&b'\n');
         self.consume(n);
         Ok(n)
     }

@@ -34,7 +34,9 @@ pub enum Format {
     Kilt,
     /// A bulk file of Wikipedia's search index.
     Cirrus,
-    /// A snapshot of Wikimedia Enterprise, HTML in JSON lines.
+    /// A snapshot of Wikimedia Enterprise, HTML in JSON lines, in a tar archive or not. Files are read
+    /// a first time to find the newest version of pages that occur more than once; of a stream every
+    /// version is given out.
     Enterprise,
     /// Text, Markdown or HTML files, one document each.
     Text,

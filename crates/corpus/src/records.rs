@@ -5,6 +5,7 @@ mod jsonl;
 mod lines;
 mod parquet;
 mod table;
+mod versions;
 mod wikipedia;
 
 use ragdex_core::Document;
@@ -14,6 +15,7 @@ pub(crate) use columns::{Row, paragraphs, without_nul};
 pub(crate) use jsonl::read as read_jsonl;
 pub(crate) use parquet::Rows;
 pub(crate) use table::{has_header, read as read_table};
+pub(crate) use versions::{VersionScan, Versions};
 pub(crate) use wikipedia::{read_cirrus, read_enterprise, read_kilt, read_wikiextractor};
 
 use crate::BadRecord;
@@ -48,6 +50,7 @@ pub(crate) enum Skip {
     TooLong,
     Empty,
     OtherShard,
+    Superseded,
 }
 
 impl Record {

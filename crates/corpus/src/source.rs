@@ -1,19 +1,21 @@
 //! A source: files of any of the formats, as one stream of documents.
 
+mod opening;
+mod scan;
+
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ragdex_core::{Document, Stage, Unit};
+use ragdex_core::Document;
 
-use crate::detect::detect;
-use crate::input::{self, Archive, Compression, Decoding, InputFile, Listing, Opened, Position};
-use crate::mediawiki::{self, WikiRules};
-use crate::records::{self, Record, Rows, Skip};
+use crate::input::{self, Archive, Compression, InputFile, Listing, Position};
+use crate::mediawiki::WikiRules;
+use crate::records::{Record, Skip, Versions};
 use crate::shard::key_hash;
-use crate::{BadRecord, Error, Format, ReadOptions, Summary, text};
+use crate::{BadRecord, Error, Format, ReadOptions, Summary};
 
 /// Bad records that are reported one by one; the rest are only counted.
 const MAX_REPORTED: u64 = 20;
@@ -54,6 +56,10 @@ pub struct Source<'a> {
     summary: Summary,
     has_embeddings: bool,
     rules: Arc<WikiRules>,
+    /// The file that is read, or the archive.
+    file: Option<InputFile>,
+    /// Known once the first snapshot is begun.
+    versions: Option<Versions>,
     keys: HashSet<u64, BuildHasherDefault<Itself>>,
     ended: bool,
 }
@@ -134,6 +140,8 @@ impl<'a> Source<'a> {
             summary: Summary::default(),
             has_embeddings: false,
             rules: Arc::default(),
+            file: None,
+            versions: None,
             keys: HashSet::default(),
             ended: false,
             options,
@@ -176,261 +184,6 @@ impl<'a> Source<'a> {
         &self.summary
     }
 
-    /// Opens the next file or member that can be read; there may be none.
-    fn open_next(&mut self) -> Result<(), Error> {
-        self.current = None;
-        while self.current.is_none() {
-            if let Some(archive) = self.archive.take() {
-                self.open_member(archive)?;
-            } else if let Some(file) = self.files.pop_front() {
-                let started = self.open_file(&file);
-                self.unless_other(&file, started)?;
-            } else {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn open_file(&mut self, file: &InputFile) -> Result<(), Error> {
-        self.check_stream(file)?;
-        if !file.in_folder && input::is_dump_index(file) {
-            return Err(Error::Unsupported {
-                path: file.path.clone(),
-                found: "the index of a multistream dump, not the dump",
-                remedy: "name the dump itself; its index is not needed",
-            });
-        }
-        match self.options.format {
-            Format::Parquet => return self.open_parquet(file),
-            Format::Auto if input::is_parquet(file)? => return self.open_parquet(file),
-            _ => {}
-        }
-        let opened = input::open(&file.path, self.decoding(), &self.position)?;
-        self.start(file, opened)
-    }
-
-    fn open_parquet(&mut self, file: &InputFile) -> Result<(), Error> {
-        let rows = Rows::open(file, &self.options.columns, &self.position)?;
-        if self.summary.files == 0 {
-            self.has_embeddings = rows.has_embeddings();
-        }
-        if self.options.format == Format::Auto {
-            self.announce(file, Format::Parquet, Compression::None);
-        }
-        self.begin(Format::Parquet, Compression::None, Box::new(rows));
-        Ok(())
-    }
-
-    /// Goes to the next member of an archive that is read, if there is one.
-    fn open_member(&mut self, mut archive: Archive) -> Result<(), Error> {
-        while let Some(name) = archive.next_name()? {
-            let member = InputFile {
-                path: archive.path.join(&name),
-                name,
-                bytes: None,
-                in_folder: true,
-            };
-            let is_lines = matches!(&*member.extension(), "ndjson" | "jsonl" | "json");
-            if !is_lines || input::is_companion(&member) {
-                self.leave(&member, "no JSON lines by its name");
-                continue;
-            }
-            let opened = archive.open(&member.path)?;
-            self.archive = Some(archive);
-            let started = self.start(&member, opened);
-            return self.unless_other(&member, started);
-        }
-        Ok(())
-    }
-
-    /// Leaves a file alone that is of no kind that is read, if it was not named.
-    fn unless_other(&mut self, file: &InputFile, started: Result<(), Error>) -> Result<(), Error> {
-        match started {
-            Err(error) if file.in_folder && is_other_kind(&error, self.options.format) => {
-                let reason = match error {
-                    Error::Unsupported { found, .. } => found,
-                    Error::Empty { .. } => "empty",
-                    _ => "of no kind that is read",
-                };
-                self.leave(file, reason);
-                Ok(())
-            }
-            result => result,
-        }
-    }
-
-    fn leave(&mut self, file: &InputFile, reason: &str) {
-        self.summary.other_files += 1;
-        if self.summary.other_files <= MAX_REPORTED {
-            let message = format!("`{}` is left alone: {reason}", file.path.display());
-            self.options.reporter.warn(&message);
-        }
-    }
-
-    /// Refuses a stream where a file is needed.
-    fn check_stream(&self, file: &InputFile) -> Result<(), Error> {
-        let purpose = if self.options.format == Format::Parquet {
-            "reading Parquet"
-        } else if self.options.wiki.template_redirects {
-            "collecting the redirects of templates first"
-        } else {
-            return Ok(());
-        };
-        if file.bytes.is_some() {
-            return Ok(());
-        }
-        Err(Error::NeedsFile {
-            path: file.path.clone(),
-            purpose,
-        })
-    }
-
-    fn decoding(&self) -> Decoding {
-        Decoding {
-            threads: self.options.threads,
-            keep_going: self.options.keep_going,
-        }
-    }
-
-    /// Reads the rules for wikitext, and the redirects among the templates of all dumps.
-    fn load_rules(&mut self) -> Result<(), Error> {
-        let mut rules = WikiRules::load(&self.options.wiki)?;
-        if self.options.wiki.template_redirects {
-            self.files
-                .iter()
-                .try_for_each(|file| self.check_stream(file))?;
-            let (reporter, bytes) = (self.options.reporter, self.total_bytes);
-            reporter.start(Stage::Scan, Unit::Bytes, bytes);
-            let aliases = self.template_redirects()?;
-            reporter.finish(Stage::Scan);
-            let n = aliases.len();
-            reporter.note(&format!("{n} redirects among templates are followed"));
-            rules.add_aliases(aliases);
-        }
-        self.rules = Arc::new(rules);
-        Ok(())
-    }
-
-    fn template_redirects(&self) -> Result<Vec<(String, String)>, Error> {
-        let position = Position::default();
-        let mut aliases = Vec::new();
-        for file in &self.files {
-            if !self.is_dump(file)? {
-                position.add(file.bytes.unwrap_or(0) as usize);
-                continue;
-            }
-            let (path, keep_going) = (&file.path, self.options.keep_going);
-            let opened = input::open(path, self.decoding(), &position)?;
-            let on_page = || {
-                self.options.cancel.check()?;
-                self.options.reporter.advance(Stage::Scan, position.get());
-                Ok(())
-            };
-            let found = mediawiki::template_redirects(path, opened.reader, keep_going, on_page)?;
-            aliases.extend(found);
-        }
-        Ok(aliases)
-    }
-
-    fn is_dump(&self, file: &InputFile) -> Result<bool, Error> {
-        match self.options.format {
-            Format::MediaWiki => return Ok(true),
-            Format::Auto if !input::is_parquet(file)? => {}
-            _ => return Ok(false),
-        }
-        let opened = input::open(&file.path, self.decoding(), &Position::default());
-        // What is wrong with a file is said when its turn comes.
-        let format = opened.and_then(|opened| detect(file, &opened));
-        Ok(matches!(format, Ok(Format::MediaWiki)))
-    }
-
-    /// Nothing to read under all paths is an error.
-    fn check_not_empty(&self, path: &Path) -> Result<(), Error> {
-        if self.current.is_some() {
-            return Ok(());
-        }
-        Err(Error::Empty {
-            path: path.to_owned(),
-        })
-    }
-
-    fn start(&mut self, file: &InputFile, opened: Opened) -> Result<(), Error> {
-        if self.archive.is_none() && Archive::is_one(&opened.head) {
-            self.archive = Some(Archive::new(&file.path, opened));
-            return Ok(());
-        }
-        let compression = opened.compression;
-        let format = match self.options.format {
-            Format::Auto => {
-                let format = detect(file, &opened)?;
-                self.announce(file, format, compression);
-                format
-            }
-            format => format,
-        };
-        let records = self.records(file, format, opened)?;
-        self.begin(format, compression, records);
-        Ok(())
-    }
-
-    fn begin(&mut self, format: Format, compression: Compression, records: Records) {
-        self.summary.files += 1;
-        self.format = format;
-        self.compression = compression;
-        self.current = Some(records);
-    }
-
-    /// Says what a file is taken for when that is another format than before.
-    fn announce(&self, file: &InputFile, format: Format, compression: Compression) {
-        if format != self.format {
-            let (path, description) = (file.path.display(), format.description());
-            let message = match compression {
-                Compression::None => format!("`{path}` is read as {description}"),
-                compression => format!("`{path}` is read as {description}, {compression}"),
-            };
-            self.options.reporter.note(&message);
-        }
-    }
-
-    fn records(&self, file: &InputFile, format: Format, opened: Opened) -> Result<Records, Error> {
-        let ReadOptions {
-            columns,
-            pages,
-            threads,
-            code_blocks,
-            ..
-        } = &self.options;
-        let path = &file.path;
-        Ok(match format {
-            Format::Text => Box::new(text::read(file, opened, *code_blocks)?.into_iter().map(Ok)),
-            Format::MediaWiki => {
-                let settings = mediawiki::Settings {
-                    kinds: pages.clone(),
-                    rules: Arc::clone(&self.rules),
-                    shard: self.options.shard,
-                    keep_going: self.options.keep_going,
-                };
-                Box::new(mediawiki::read(path, opened.reader, settings, *threads))
-            }
-            Format::Csv | Format::PsgsTsv => {
-                Box::new(records::read_table(path, opened, columns, format)?)
-            }
-            Format::WikiExtractor => records::read_wikiextractor(path, &opened.head, opened.reader),
-            Format::Kilt => Box::new(records::read_kilt(path, opened.reader)),
-            Format::Cirrus => Box::new(records::read_cirrus(path, opened.reader, pages.clone())),
-            Format::Enterprise => Box::new(records::read_enterprise(
-                path,
-                opened.reader,
-                pages.clone(),
-                *code_blocks,
-            )),
-            Format::Jsonl | Format::Parquet | Format::Auto => {
-                Box::new(records::read_jsonl(path, opened.reader, columns.clone()))
-            }
-        })
-    }
-
     /// Reads on to the next document.
     fn advance(&mut self) -> Result<Option<Document>, Error> {
         loop {
@@ -440,16 +193,14 @@ impl<'a> Source<'a> {
             };
             match records.next().transpose()? {
                 None => self.open_next()?,
-                Some(Record::Document(document)) if self.holds(&document.key) => {
-                    return Ok(Some(self.take(document)));
-                }
-                Some(Record::Skipped(skip, key))
-                    if key.as_deref().is_none_or(|key| self.holds(key)) =>
-                {
+                Some(Record::Document(document)) => match self.leaves_out(&document) {
+                    None => return Ok(Some(self.take(document))),
+                    Some(skip) => self.summary.count_skip(skip),
+                },
+                Some(Record::Skipped(skip, key)) => {
+                    let is_mine = key.is_none_or(|key| self.holds(&key));
+                    let skip = if is_mine { skip } else { Skip::OtherShard };
                     self.summary.count_skip(skip);
-                }
-                Some(Record::Document(_) | Record::Skipped(..)) => {
-                    self.summary.count_skip(Skip::OtherShard);
                 }
                 Some(Record::Bad(bad)) => self.take_bad(bad)?,
                 Some(Record::Note(note)) => self.options.reporter.warn(&note),
@@ -462,6 +213,16 @@ impl<'a> Source<'a> {
     /// Whether a record falls in the shard. Pages of dumps that do not were skipped already.
     fn holds(&self, key: &str) -> bool {
         self.format == Format::MediaWiki || self.options.shard.holds(key)
+    }
+
+    /// Why a document is left out after all.
+    fn leaves_out(&self, document: &Document) -> Option<Skip> {
+        if !self.holds(&document.key) {
+            return Some(Skip::OtherShard);
+        }
+        let versions = self.versions.as_ref()?;
+        let is_old = self.format == Format::Enterprise && versions.supersede(document);
+        is_old.then_some(Skip::Superseded)
     }
 
     fn take(&mut self, document: Document) -> Document {
@@ -528,15 +289,6 @@ impl Iterator for Source<'_> {
         }
         result
     }
-}
-
-/// Whether an error says that a file is of no kind that is read, when the kind is to be found out.
-fn is_other_kind(error: &Error, format: Format) -> bool {
-    let is_other = matches!(
-        error,
-        Error::UnknownFormat { .. } | Error::Unsupported { .. } | Error::Empty { .. }
-    );
-    format == Format::Auto && is_other
 }
 
 /// Takes a number that is a hash already for its hash.

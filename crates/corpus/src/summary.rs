@@ -42,6 +42,8 @@ pub struct Summary {
     /// Records whose keys fall in other shards. All other reasons are counted inside the shard only,
     /// so that they, and the documents, add up over all shards to what one reading of all counts.
     pub other_shards: u64,
+    /// Versions of pages of which the same snapshot holds a newer one.
+    pub superseded: u64,
     /// Records without any text.
     pub empty: u64,
     /// Records that cannot be used.
@@ -72,6 +74,7 @@ impl Summary {
             ("pages without their text", self.withheld),
             ("pages over 64 MB", self.too_long),
             ("records of other shards", self.other_shards),
+            ("older versions of pages", self.superseded),
             ("records without text", self.empty),
             ("bad records", self.bad_records),
         ];
@@ -91,6 +94,7 @@ impl Summary {
             Skip::TooLong => &mut self.too_long,
             Skip::Empty => &mut self.empty,
             Skip::OtherShard => &mut self.other_shards,
+            Skip::Superseded => &mut self.superseded,
         } += 1;
     }
 }

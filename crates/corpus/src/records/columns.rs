@@ -74,6 +74,12 @@ impl Row {
             sections,
             ..Document::default()
         };
+        if !is_passage {
+            let sections = document.sections.iter_mut();
+            for paragraph in sections.flat_map(|section| &mut section.paragraphs) {
+                *paragraph = without_nul(std::mem::take(paragraph));
+            }
+        }
         if document.key.is_empty() {
             document.key.clone_from(&document.title);
         }

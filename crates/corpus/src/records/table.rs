@@ -1,6 +1,6 @@
 //! Comma and tab separated tables.
 
-use std::io::{BufRead, Chain, Read as _};
+use std::io::{self, BufRead, Chain, Read as _};
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, ErrorKind, ReaderBuilder};
@@ -30,16 +30,17 @@ pub(crate) fn read(
     columns: &Columns,
     format: Format,
 ) -> Result<impl Iterator<Item = Result<Record, Error>> + Send + use<>, Error> {
-    let input = Limited::new(opened.reader.chain(END), MAX_RECORD_BYTES);
-    let csv = ReaderBuilder::new()
+    let mut builder = ReaderBuilder::new();
+    builder
         .delimiter(delimiter(&opened.head))
         .quoting(!columns.literal_quotes)
         .has_headers(false)
-        .flexible(true)
-        .from_reader(input);
+        .flexible(true);
     let mut table = Table {
         path: path.to_owned(),
-        csv,
+        csv: builder.from_reader(bounded(opened.reader, END)),
+        builder,
+        base: (0, 0),
         record: ByteRecord::new(),
         layout: Layout::default(),
         is_passages: format == Format::PsgsTsv,
@@ -48,6 +49,13 @@ pub(crate) fn read(
     };
     table.read_layout(columns)?;
     Ok(std::iter::from_fn(move || table.next().transpose()))
+}
+
+/// A table, bounded in the length of a record.
+type Input = Limited<Chain<Box<dyn BufRead + Send>, &'static [u8]>>;
+
+fn bounded(reader: Box<dyn BufRead + Send>, end: &'static [u8]) -> Input {
+    Limited::new(reader.chain(end), MAX_RECORD_BYTES)
 }
 
 /// The separator that the first line has: a tab, else a comma, else a semicolon.
@@ -124,9 +132,13 @@ impl Layout {
     }
 }
 
-struct Table<R: BufRead> {
+struct Table {
     path: PathBuf,
-    csv: csv::Reader<Limited<Chain<R, &'static [u8]>>>,
+    csv: csv::Reader<Input>,
+    /// Makes another reader after a line that is too long.
+    builder: ReaderBuilder,
+    /// Lines and bytes before the first that `csv` read.
+    base: (u64, u64),
     record: ByteRecord,
     layout: Layout,
     /// The rows are passages.
@@ -136,10 +148,21 @@ struct Table<R: BufRead> {
     ended: bool,
 }
 
-impl<R: BufRead> Table<R> {
+/// What reading on led to.
+enum Step {
+    /// `Table::record` holds the next record.
+    Record,
+    /// A line that was skipped.
+    TooLong(Place),
+    End,
+}
+
+impl Table {
     fn read_layout(&mut self, columns: &Columns) -> Result<(), Error> {
-        if !self.advance()? {
-            return Ok(());
+        match self.advance()? {
+            Step::End => return Ok(()),
+            Step::Record => {}
+            Step::TooLong(_) => self.record.clear(),
         }
         let names: Vec<String> = self.record.iter().map(cell_name).collect();
         match Layout::of_header(&names, columns) {
@@ -160,30 +183,37 @@ impl<R: BufRead> Table<R> {
     }
 
     fn next(&mut self) -> Result<Option<Record>, Error> {
-        if !std::mem::take(&mut self.pending) && !self.advance()? {
-            return Ok(None);
-        }
-        let record = self.document().map_or_else(
-            |problem| {
-                Record::Bad(BadRecord {
-                    path: self.path.clone(),
-                    place: self.place(),
-                    problem,
-                })
+        let step = if std::mem::take(&mut self.pending) {
+            Step::Record
+        } else {
+            self.advance()?
+        };
+        let (place, problem) = match step {
+            Step::End => return Ok(None),
+            Step::Record => match self.document() {
+                Ok(row) => return Ok(Some(Record::of(row.into_document()))),
+                Err(problem) => (self.place(self.record.position()), problem),
             },
-            |row| Record::of(row.into_document()),
-        );
-        Ok(Some(record))
+            Step::TooLong(place) => {
+                let problem = format!("a line of over {} MB", MAX_RECORD_BYTES >> 20);
+                (place, problem)
+            }
+        };
+        Ok(Some(Record::Bad(BadRecord {
+            path: self.path.clone(),
+            place,
+            problem,
+        })))
     }
 
-    /// Reads the next record; `false` at the end of the table.
-    fn advance(&mut self) -> Result<bool, Error> {
+    /// Reads the next record.
+    fn advance(&mut self) -> Result<Step, Error> {
         if self.ended {
-            return Ok(false);
+            return Ok(Step::End);
         }
         self.csv.get_mut().reset();
-        let line = self.csv.position().line();
-        let offset = self.csv.position().byte();
+        let start = self.csv.position().clone();
+        let (line, offset) = (start.line() + self.base.0, start.byte() + self.base.1);
         let open_quote = Error::OpenQuote {
             path: self.path.clone(),
             line,
@@ -192,13 +222,17 @@ impl<R: BufRead> Table<R> {
             Ok(true) => {}
             Ok(false) => return Err(open_quote),
             Err(error) => {
-                return Err(match error.into_kind() {
-                    ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
-                        open_quote
+                return match error.into_kind() {
+                    ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                        if self.csv.get_ref().has_line_end() {
+                            return Err(open_quote);
+                        }
+                        self.skip_line()?;
+                        Ok(Step::TooLong(Place::Line { line, byte: offset }))
                     }
-                    ErrorKind::Io(error) => Error::from_io(error, &self.path, offset),
+                    ErrorKind::Io(error) => Err(Error::from_io(error, &self.path, offset)),
                     kind => unreachable!("a flexible reader of bytes met {kind:?}"),
-                });
+                };
             }
         }
         let bytes = self.record.as_slice();
@@ -206,7 +240,33 @@ impl<R: BufRead> Table<R> {
         if !self.ended && bytes.trim_ascii_end().ends_with(END_RECORD) {
             return Err(open_quote);
         }
-        Ok(!self.ended)
+        Ok(if self.ended { Step::End } else { Step::Record })
+    }
+
+    /// Drops what is left of a line that is too long. What the parser holds of it goes as well.
+    fn skip_line(&mut self) -> Result<(), Error> {
+        let position = self.csv.position().clone();
+        self.base.0 += position.line();
+        self.base.1 += position.byte();
+        let empty = self
+            .builder
+            .from_reader(bounded(Box::new(io::empty()), b""));
+        let mut input = std::mem::replace(&mut self.csv, empty).into_inner();
+        loop {
+            input.reset();
+            let available = input.fill_buf();
+            let available =
+                available.map_err(|error| Error::from_io(error, &self.path, self.base.1))?;
+            let end = available.iter().position(|&byte| byte == b'\n');
+            let n = end.map_or(available.len(), |end| end + 1);
+            input.consume(n);
+            self.base.1 += n as u64;
+            if end.is_some() || n == 0 {
+                break;
+            }
+        }
+        self.csv = self.builder.from_reader(input);
+        Ok(())
     }
 
     fn document(&self) -> Result<Row, String> {
@@ -230,11 +290,10 @@ impl<R: BufRead> Table<R> {
         })
     }
 
-    fn place(&self) -> Place {
-        let position = self.record.position();
+    fn place(&self, position: Option<&csv::Position>) -> Place {
         Place::Line {
-            line: position.map_or(0, csv::Position::line),
-            byte: position.map_or(0, csv::Position::byte),
+            line: position.map_or(0, csv::Position::line) + self.base.0,
+            byte: position.map_or(0, csv::Position::byte) + self.base.1,
         }
     }
 }

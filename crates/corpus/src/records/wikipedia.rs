@@ -11,7 +11,7 @@ use super::lines::Lines;
 use super::{Record, Row, Skip};
 use crate::outline::Outline;
 use crate::text::{Html, decode_references};
-use crate::{Error, PageKinds};
+use crate::{BadRecord, Error, PageKinds};
 
 /// Stands before the path of a heading: `Section::::History.:Early years.`
 const SECTION: &str = "Section::::";
@@ -44,46 +44,81 @@ pub(crate) fn read_wikiextractor<R: BufRead + Send + 'static>(
     }))
 }
 
+/// Text of one `<doc>` beyond which it is a bad record; one that does not end runs into it.
+const MAX_DOC_BYTES: usize = 64 << 20;
+
 /// Reads `<doc id="…" url="…" title="…">`, the title, the text, `</doc>`.
 fn read_tagged<R: BufRead>(
     path: &Path,
     reader: R,
 ) -> impl Iterator<Item = Result<Record, Error>> + use<R> {
-    let mut lines = Lines::new(path, reader);
-    std::iter::from_fn(move || tagged_record(&mut lines).transpose())
+    let mut tagged = Tagged {
+        lines: Lines::new(path, reader),
+        next_tag: None,
+    };
+    std::iter::from_fn(move || tagged.next().transpose())
 }
 
-fn tagged_record<R: BufRead>(lines: &mut Lines<R>) -> Result<Option<Record>, Error> {
-    let tag = match lines.next()? {
-        None => return Ok(None),
-        Some(Err(bad)) => return Ok(Some(Record::Bad(bad))),
-        Some(Ok(line)) => line.to_owned(),
-    };
-    if !tag.starts_with("<doc ") {
-        return Ok(Some(Record::Bad(lines.bad("`<doc …>` expected".into()))));
-    }
-    let title = tag_attribute(&tag, "title").unwrap_or_default();
-    let mut text = Vec::new();
-    let mut trouble = None;
-    loop {
-        match lines.next()? {
-            None => return Ok(Some(Record::Bad(lines.bad("`</doc>` expected".into())))),
-            Some(Err(bad)) => trouble = Some(bad),
-            Some(Ok("</doc>")) => break,
-            Some(Ok(line)) => text.push(line.to_owned()),
+struct Tagged<R> {
+    lines: Lines<R>,
+    /// A tag that was met where the end of the document before was expected.
+    next_tag: Option<String>,
+}
+
+impl<R: BufRead> Tagged<R> {
+    fn next(&mut self) -> Result<Option<Record>, Error> {
+        let tag = match self.next_tag.take() {
+            Some(tag) => tag,
+            None => match self.lines.next()? {
+                None => return Ok(None),
+                Some(Err(bad)) => return Ok(Some(Record::Bad(bad))),
+                Some(Ok(line)) => line.to_owned(),
+            },
+        };
+        if !tag.starts_with("<doc ") {
+            let bad = self.lines.bad("`<doc …>` expected".into());
+            return Ok(Some(Record::Bad(bad)));
         }
+        let begun = self.lines.bad("`</doc>` expected".into());
+        let mut text = Vec::new();
+        let mut bytes = 0;
+        let mut trouble = None;
+        loop {
+            match self.lines.next()? {
+                None => return Ok(Some(Record::Bad(begun))),
+                Some(Err(bad)) => trouble = Some(bad),
+                Some(Ok("</doc>")) => break,
+                Some(Ok(line)) if line.starts_with("<doc id=\"") => {
+                    self.next_tag = Some(line.to_owned());
+                    return Ok(Some(Record::Bad(begun)));
+                }
+                Some(Ok(line)) if bytes + line.len() <= MAX_DOC_BYTES => {
+                    bytes += line.len();
+                    text.push(line.to_owned());
+                }
+                Some(Ok(_)) => {
+                    let problem = format!("a document of over {} MB", MAX_DOC_BYTES >> 20);
+                    trouble.get_or_insert_with(|| BadRecord {
+                        problem,
+                        ..begun.clone()
+                    });
+                    text.clear();
+                }
+            }
+        }
+        if let Some(bad) = trouble {
+            return Ok(Some(Record::Bad(bad)));
+        }
+        let title = tag_attribute(&tag, "title").unwrap_or_default();
+        let row = Row {
+            key: tag_attribute(&tag, "id"),
+            url: tag_attribute(&tag, "url"),
+            sections: extracted_sections(text.iter().map(String::as_str), &title),
+            title,
+            ..Row::default()
+        };
+        Ok(Some(Record::of(row.into_document())))
     }
-    if let Some(bad) = trouble {
-        return Ok(Some(Record::Bad(bad)));
-    }
-    let row = Row {
-        key: tag_attribute(&tag, "id"),
-        url: tag_attribute(&tag, "url"),
-        sections: extracted_sections(text.iter().map(String::as_str), &title),
-        title,
-        ..Row::default()
-    };
-    Ok(Some(Record::of(row.into_document())))
 }
 
 fn tag_attribute(tag: &str, name: &str) -> Option<String> {

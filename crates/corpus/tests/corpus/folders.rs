@@ -188,3 +188,45 @@ fn the_place_of_a_bad_line_in_an_archive_names_the_member() {
         notes.all()
     );
 }
+
+#[test]
+fn the_newest_version_of_a_page_is_kept_wherever_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = [article(1, 5), article(2, 9), article(3, 1)].concat();
+    let second = [article(2, 8), "nonsense\n".into(), article(1, 7)].concat();
+    let members = tar(&[
+        ("a.ndjson", first.as_bytes()),
+        ("b.ndjson", second.as_bytes()),
+    ]);
+    let path = folder.path().join("x.json.tar.gz");
+    fs::write(&path, gzip(&members)).unwrap();
+    let reading = Reading::of(Source::open(&[&path], ReadOptions::default())).expect();
+    assert_eq!(reading.keys(), ["2", "3", "1"]);
+    let revisions: Vec<_> = reading
+        .documents
+        .iter()
+        .map(|d| d.revision.as_deref())
+        .collect();
+    assert_eq!(revisions, [Some("9"), Some("1"), Some("7")]);
+    let summary = &reading.summary;
+    let counts = (
+        summary.superseded,
+        summary.duplicate_keys,
+        summary.bad_records,
+    );
+    assert_eq!(counts, (2, 0, 1));
+
+    let paths = [("c.json", &first), ("d.json", &second)].map(|(name, lines)| {
+        let path = folder.path().join(name);
+        fs::write(&path, lines).unwrap();
+        path
+    });
+    let reading = Reading::of(Source::open(&paths, ReadOptions::default())).expect();
+    assert_eq!(reading.keys(), ["2", "3", "1"]);
+    // Of a stream all are given out, and counted as the same page.
+    let reading = read_bytes("x.tar.gz", gzip(&members)).expect();
+    assert_eq!(
+        (reading.documents.len(), reading.summary.duplicate_keys),
+        (5, 2)
+    );
+}

@@ -94,10 +94,10 @@ fn a_huge_line_is_a_bad_record() {
 
 proptest! {
     #[test]
-    fn no_input_panics(bytes in prop::collection::vec(any::<u8>(), 0..300), n in 0..9usize) {
+    fn no_input_panics(bytes in prop::collection::vec(any::<u8>(), 0..300), n in 0..10usize) {
         let formats = [
             Format::Auto, Format::MediaWiki, Format::PsgsTsv, Format::Jsonl, Format::Csv,
-            Format::WikiExtractor, Format::Kilt, Format::Cirrus, Format::Text,
+            Format::WikiExtractor, Format::Kilt, Format::Cirrus, Format::Text, Format::Enterprise,
         ];
         for name in ["x", "x.md", "x.html"] {
             let options = ReadOptions { format: formats[n], ..threads(1) };

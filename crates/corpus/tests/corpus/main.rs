@@ -9,6 +9,7 @@ mod hostile;
 mod languages;
 mod parquet;
 mod prose;
+mod records;
 mod shards;
 mod split;
 mod wiki;

@@ -304,6 +304,15 @@ fn text_that_is_no_utf8_is_a_bad_row() {
     let reading = open(&path, options).expect();
     assert_eq!(reading.texts(), ["good", "well"]);
     assert_eq!(reading.summary.bad_records, 1);
+    let strict = ReadOptions {
+        strict: true,
+        ..ReadOptions::default()
+    };
+    let error = open(&path, strict).error.unwrap();
+    assert!(
+        matches!(error, Error::Record(_)) && error.is_bad_input(),
+        "{error}"
+    );
     let place = ", row 2: invalid UTF-8 in column `text`; skipped";
     assert!(
         notes.all().iter().any(|note| note.ends_with(place)),
