@@ -119,7 +119,7 @@ pub(crate) struct Build {
 
 /// Read and split only: turn a dump, a table or a folder of files into passages for other tools.
 ///
-/// Writes Parquet that DuckDB, Polars and `datasets` read as it is (`DIR/passages`,
+/// Writes Parquet that other tools read as it is (`DIR/passages`,
 /// `DIR/documents`), or with `--to` the TSV of DPR, JSON lines, or whole articles. `DIR/split.json`
 /// names every file with its checksum and says what was left out and why.
 ///

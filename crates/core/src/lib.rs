@@ -23,6 +23,6 @@ mod progress;
 mod vectors;
 
 pub use document::{Document, Passage, PassageId, Section};
-pub use hash::{ContentHash, Sha256, Sha256Hasher};
+pub use hash::{ContentHash, ContentHashSet, FirstBytes, Sha256, Sha256Hasher};
 pub use progress::{Cancel, Cancelled, NoReporter, Reporter, Stage, Unit};
 pub use vectors::{DimensionError, Element, Rows, Vectors};

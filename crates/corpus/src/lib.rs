@@ -24,6 +24,7 @@
 mod detect;
 mod error;
 mod input;
+mod keys;
 mod limited;
 mod mediawiki;
 mod options;
@@ -39,6 +40,7 @@ mod write;
 
 pub use error::{BadRecord, Error, Place};
 pub use input::Compression;
+pub use keys::KeySet;
 pub use options::{Columns, Format, KindRules, PageKinds, ReadOptions, UnknownName, WikiOptions};
 pub use shard::{Shard, ShardError};
 pub use source::Source;

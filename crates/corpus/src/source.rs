@@ -3,8 +3,7 @@
 mod opening;
 mod scan;
 
-use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::VecDeque;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,8 +13,7 @@ use ragdex_core::Document;
 use crate::input::{self, Archive, Compression, InputFile, Listing, Position};
 use crate::mediawiki::WikiRules;
 use crate::records::{Record, Skip, Versions};
-use crate::shard::key_hash;
-use crate::{BadRecord, Error, Format, ReadOptions, Summary};
+use crate::{BadRecord, Error, Format, KeySet, ReadOptions, Summary};
 
 /// Bad records that are reported one by one; the rest are only counted.
 const MAX_REPORTED: u64 = 20;
@@ -27,9 +25,8 @@ type Records = Box<dyn Iterator<Item = Result<Record, Error>> + Send>;
 ///
 /// Bad records are skipped, counted and told to the [`Reporter`](ragdex_core::Reporter), unless
 /// [`ReadOptions::strict`] makes them errors; so does [`ReadOptions::keep_going`] with damage of
-/// dumps. After an error nothing follows. Memory does not grow with the source, except for a hash of
-/// each key where keys can occur twice, which is everywhere but in dumps: 9 to 21 bytes a document,
-/// some 300 MB for the 21 million passages of DPR, and more by half while the table of hashes grows.
+/// dumps. After an error nothing follows. Memory does not grow with the source, except for a
+/// [`KeySet`]: a bit for each key that is a number, 20 to 40 bytes for each other one.
 ///
 /// # Examples
 ///
@@ -60,7 +57,7 @@ pub struct Source<'a> {
     file: Option<InputFile>,
     /// Known once the first snapshot is begun.
     versions: Option<Versions>,
-    keys: HashSet<u64, BuildHasherDefault<Itself>>,
+    keys: KeySet,
     ended: bool,
 }
 
@@ -142,7 +139,7 @@ impl<'a> Source<'a> {
             rules: Arc::default(),
             file: None,
             versions: None,
-            keys: HashSet::default(),
+            keys: KeySet::default(),
             ended: false,
             options,
         }
@@ -228,7 +225,7 @@ impl<'a> Source<'a> {
     fn take(&mut self, document: Document) -> Document {
         self.summary.records += 1;
         self.summary.documents += 1;
-        if self.format != Format::MediaWiki && !self.keys.insert(key_hash(&document.key)) {
+        if !self.keys.insert(&document.key) {
             self.summary.duplicate_keys += 1;
             if self.summary.duplicate_keys <= MAX_REPORTED {
                 let message = format!(
@@ -288,25 +285,5 @@ impl Iterator for Source<'_> {
             self.current = None;
         }
         result
-    }
-}
-
-/// Takes a number that is a hash already for its hash.
-#[derive(Default)]
-struct Itself(u64);
-
-impl Hasher for Itself {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
     }
 }

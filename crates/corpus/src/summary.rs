@@ -49,7 +49,7 @@ pub struct Summary {
     /// Records that cannot be used.
     pub bad_records: u64,
     /// Documents whose key an earlier document of the same reading had. They are given out; a build
-    /// keeps the first. Not counted for dumps, whose pages have ids.
+    /// keeps the first.
     pub duplicate_keys: u64,
     /// Pages whose text does not match the checksum in the dump. They are given out.
     pub checksum_mismatches: u64,

@@ -1,11 +1,11 @@
 //! The stages of a build, joined.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
-use ragdex_core::{ContentHash, Stage, Unit, Vectors};
-use ragdex_corpus::{Shard, Splitter};
+use ragdex_core::{Stage, Unit, Vectors};
+use ragdex_corpus::{KeySet, Shard, Splitter};
 use ragdex_models::{EncoderPair, PassageText};
 use ragdex_store::{
     DocumentMeta, Draft, EmbeddingShape, EncoderPair as RecordedPair, Index, PassageRecord,
@@ -41,8 +41,7 @@ const LEAST_COSINE: f32 = 0.95;
 /// taken over instead of embedding, if they are the encoder's own. The same call on a finished knowledge base changes nothing. Input that
 /// turns out to be bad leaves nothing behind for a later call to trip over.
 ///
-/// Memory does not depend on the size of the sources, except for a hash of each document's key, some 50
-/// bytes.
+/// Memory does not depend on the size of the sources, except for a [`KeySet`] of the documents.
 ///
 /// # Errors
 /// [`Error::AlreadyBuilt`] when another build made the knowledge base; [`Error::EmptyCorpus`]; what
@@ -221,10 +220,10 @@ impl Build<'_> {
         parts: &mut SplitWriter<'_>,
     ) -> Result<ReadSummary> {
         let splitter = Splitter::new(self.options.splitting)?;
-        let mut keys = HashSet::new();
+        let mut keys = KeySet::default();
         let mut repeated = 0;
         while let Some(document) = feed.next()? {
-            if !keys.insert(ContentHash::of_fields(&[&document.key])) {
+            if !keys.insert(&document.key) {
                 repeated += 1;
                 continue;
             }
@@ -313,7 +312,7 @@ impl Build<'_> {
                 continue;
             }
             let first = part.first_passage().0;
-            let mut rows = vectors.from_passage(first, column, shape.dim)?;
+            let mut rows = vectors.starting_at(first, column, shape.dim)?;
             let mut writer = staging.embeddings_writer(part, shape);
             let mut vector = Vec::with_capacity(shape.dim);
             for _ in 0..part.n_passages() {
@@ -345,7 +344,7 @@ impl Build<'_> {
         let records = records.collect::<Result<Vec<PassageRecord>, _>>()?;
         let texts: Vec<PassageText<'_>> = records.iter().map(text).collect();
         let own = encoder.encode_passages(&texts, &self.context.encode_options())?;
-        let mut rows = vectors.from_passage(part.first_passage().0, column, dim)?;
+        let mut rows = vectors.starting_at(part.first_passage().0, column, dim)?;
         for (record, own) in records.iter().zip(own.chunks_exact(dim)) {
             let mut taken = Vec::with_capacity(dim);
             rows.next_into(&mut taken)?;

@@ -191,7 +191,7 @@ impl Error {
     /// What the user can do, where there is anything to do.
     pub fn hint(&self) -> Option<String> {
         if self.kind() == ErrorKind::Cancelled {
-            return Some("run the same command again; it goes on where it stopped".into());
+            return Some("run the same command again: finished pieces of a build are kept".into());
         }
         Some(match self {
             Self::Corpus(error) => return error.hint(),

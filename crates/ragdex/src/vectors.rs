@@ -32,7 +32,7 @@ impl TakenVectors {
     ///
     /// # Errors
     /// As [`VectorRows::open`].
-    pub(crate) fn from_passage(&self, n: u64, column: &str, dim: usize) -> Result<PassageVectors> {
+    pub(crate) fn starting_at(&self, n: u64, column: &str, dim: usize) -> Result<PassageVectors> {
         let row = row_of(n, &self.left_out);
         let before = self.left_out.partition_point(|left_out| *left_out < row);
         Ok(PassageVectors {
@@ -109,7 +109,7 @@ impl VectorRows {
             }
             let builder = builder.with_offset(usize::try_from(left).unwrap_or(usize::MAX));
             rows.current = Some(OpenFile {
-                reader: builder.build().map_err(|e| parquet_error(&path, e))?,
+                reader: builder.build().map_err(|e| parquet_error(&path, &e))?,
                 path,
                 rows: left,
             });
@@ -180,7 +180,7 @@ impl VectorRows {
                 };
                 let reader = self.builder(&path)?.build();
                 self.current = Some(OpenFile {
-                    reader: reader.map_err(|error| parquet_error(&path, error))?,
+                    reader: reader.map_err(|error| parquet_error(&path, &error))?,
                     path,
                     rows: 0,
                 });
@@ -212,7 +212,7 @@ impl VectorRows {
             })
         })?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file);
-        let builder = builder.map_err(|error| parquet_error(path, error))?;
+        let builder = builder.map_err(|error| parquet_error(path, &error))?;
         let column = builder.schema().index_of(&self.column);
         let Ok(column) = column else {
             return Err(Error::Vectors {
@@ -271,7 +271,7 @@ fn vector_at(lists: &ArrayRef, row: usize) -> Option<ArrayRef> {
     })
 }
 
-fn parquet_error(path: &Path, error: parquet::errors::ParquetError) -> Error {
+fn parquet_error(path: &Path, error: &parquet::errors::ParquetError) -> Error {
     Error::Vectors {
         path: path.to_owned(),
         problem: error.to_string(),
@@ -377,7 +377,7 @@ mod tests {
             left_out,
         };
         for start in 0..taken.len() {
-            let mut rows = vectors.from_passage(start as u64, "embeddings", 2).unwrap();
+            let mut rows = vectors.starting_at(start as u64, "embeddings", 2).unwrap();
             for row in &taken[start..] {
                 let mut vector = Vec::new();
                 assert!(rows.next_into(&mut vector).unwrap());

@@ -10,7 +10,12 @@ const HOLES: [&str; 7] = ["()", "( ;", "(;", "(,", ",)", " , ", " ; "];
 
 /// Numbers of paragraphs, words and unknown templates.
 fn numbers(reading: &Reading) -> (usize, usize, u64) {
-    let paragraphs = || reading.documents.iter().flat_map(|d| d.paragraphs());
+    let paragraphs = || {
+        reading
+            .documents
+            .iter()
+            .flat_map(ragdex_core::Document::paragraphs)
+    };
     let words = paragraphs().map(|p| p.split_whitespace().count()).sum();
     let unknown = reading.summary.wikitext.get(Cause::TemplateUnknown);
     (paragraphs().count(), words, unknown)

@@ -1,12 +1,10 @@
 //! Rows that are equal to an earlier one: counted in little memory, or told at once.
 
-use std::collections::HashSet;
 use std::fs::File;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use ragdex_core::ContentHash;
+use ragdex_core::{ContentHash, ContentHashSet};
 
 /// Hashes are kept apart by their first byte, so that equal ones meet.
 const PARTITIONS: usize = 256;
@@ -24,7 +22,7 @@ pub(super) enum Duplicates {
     /// At once; keeps some 20 to 40 bytes for each different row.
     Dropped {
         /// The rows seen.
-        seen: HashSet<ContentHash, BuildHasherDefault<Uniform>>,
+        seen: ContentHashSet,
         /// The rows met again.
         found: u64,
     },
@@ -35,7 +33,7 @@ impl Duplicates {
     pub(super) fn new(drop: bool, folder: &Path) -> Self {
         if drop {
             return Self::Dropped {
-                seen: HashSet::default(),
+                seen: ContentHashSet::default(),
                 found: 0,
             };
         }
@@ -60,26 +58,6 @@ impl Duplicates {
             Self::Counted(counter) => counter.finish(),
             Self::Dropped { found, .. } => Ok(found),
         }
-    }
-}
-
-/// Takes the first bytes of a hash for its hash: they are uniform already.
-#[derive(Debug, Default)]
-pub(super) struct Uniform(u64);
-
-impl Hasher for Uniform {
-    fn write(&mut self, bytes: &[u8]) {
-        let mut first = [0; 8];
-        let n = bytes.len().min(first.len());
-        first[..n].copy_from_slice(&bytes[..n]);
-        self.0 = u64::from_ne_bytes(first);
-    }
-
-    // The length of an array, which comes before it.
-    fn write_usize(&mut self, _: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 
@@ -128,7 +106,7 @@ impl Counter {
     }
 
     fn finish(self) -> io::Result<u64> {
-        let file = self.file.map(|file| file.into_inner()).transpose();
+        let file = self.file.map(BufWriter::into_inner).transpose();
         let mut file = file.map_err(io::IntoInnerError::into_error)?;
         let mut found = 0;
         for partition in self.partitions {

@@ -3,13 +3,12 @@
 mod duplicates;
 mod sink;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ragdex_core::{Document, Passage};
-use ragdex_corpus::{Shard, SplitOptions, Splitter, Summary};
-use ragdex_store::{Begun, FileEntry, SplitFolder, SplitManifest, SplitName, SplitRun};
+use ragdex_corpus::{Shard, SplitOptions, Splitter};
+use ragdex_store::{Begun, SplitFolder, SplitManifest, SplitName, SplitRun};
 use serde_json::json;
 
 use crate::feed::{Feed, reads_stdin};
@@ -120,9 +119,8 @@ pub fn split(path: &Path, job: &SplitJob, context: &Context<'_>) -> Result<Split
     let name = shard_name(job.shard)?;
     let plan = split_plan(path, job)?;
     let folder = SplitFolder::create_or_open(path)?;
-    // What comes through standard input cannot be known to be the same.
-    let restart = job.restart;
-    match folder.begin(name, &plan, restart)? {
+    match folder.begin(name, &plan, job.restart)? {
+        // What comes through standard input cannot be known to be the same.
         Begun::Finished(_) if reads_stdin(&job.sources) => {
             Err(Error::Store(ragdex_store::Error::OtherSplit {
                 path: path.to_owned(),
@@ -175,31 +173,21 @@ impl Work<'_> {
             self.push(&document, &mut sink, &run)?;
             feed.used(self.passages);
         }
+        let mut times = self.times;
+        times.read = feed.seconds;
         if feed.n_used() == 0 && job.shard.count() == 1 {
             return Err(Error::EmptyCorpus {
                 sources: job.sources.clone(),
             });
         }
-        let writing = Instant::now();
-        let files = sink.finish()?;
-        let found = self.duplicates.finish();
-        let found = found.map_err(|source| temporary_error(&run, source))?;
-        self.times.write += writing.elapsed().as_secs_f64();
-        self.times.read = feed.seconds;
-        let duplicates = DuplicateCounts {
-            found,
-            dropped: if job.dedup { found } else { 0 },
-        };
-        let mut summary = summary(feed.summary());
-        summary.format = feed.format().name().to_owned();
-        summary.documents = feed.n_used();
-        summary.passages = self.passages;
-        summary.duplicates = duplicates;
+        let finishing = Instant::now();
+        let Files { parts, texts } = sink.finish()?;
+        let summary = self.summary(&feed, &run)?;
         drop(feed);
-        let Files { parts, texts } = files;
         let manifest = run.finish(parts, texts, json!(summary))?;
-        self.times.total = started.elapsed().as_secs_f64();
-        Ok(report(&manifest, self.times))
+        times.write += finishing.elapsed().as_secs_f64();
+        times.total = started.elapsed().as_secs_f64();
+        Ok(report(&manifest, times))
     }
 
     /// Cuts and writes one document.
@@ -228,6 +216,40 @@ impl Work<'_> {
         self.times.write += writing.elapsed().as_secs_f64();
         Ok(())
     }
+
+    /// What was read, written and left out.
+    fn summary(self, feed: &Feed<'_>, run: &SplitRun) -> Result<SplitSummary> {
+        let found = self.duplicates.finish();
+        let found = found.map_err(|source| temporary_error(run, source))?;
+        let read = feed.summary();
+        let unknown = read
+            .wikitext
+            .most_frequent_unknown_templates(UNKNOWN_TEMPLATES);
+        let template = |(name, count): (&str, u64)| TemplateCount {
+            name: name.to_owned(),
+            count,
+        };
+        let causes = read.wikitext.iter();
+        Ok(SplitSummary {
+            format: feed.format().name().to_owned(),
+            documents: feed.n_used(),
+            passages: self.passages,
+            duplicates: DuplicateCounts {
+                found,
+                dropped: if self.job.dedup { found } else { 0 },
+            },
+            skipped: read
+                .skipped()
+                .map(|(reason, n)| (reason.to_owned(), n))
+                .collect(),
+            repeated_keys: read.duplicate_keys,
+            checksum_mismatches: read.checksum_mismatches,
+            dropped: causes
+                .map(|(cause, n)| (cause.name().to_owned(), n))
+                .collect(),
+            unknown_templates: unknown.into_iter().map(template).collect(),
+        })
+    }
 }
 
 fn temporary_error(run: &SplitRun, source: std::io::Error) -> Error {
@@ -238,38 +260,11 @@ fn temporary_error(run: &SplitRun, source: std::io::Error) -> Error {
     })
 }
 
-/// What the reader tells; counts of rows are for the caller.
-fn summary(read: &Summary) -> SplitSummary {
-    let wikitext = &read.wikitext;
-    let unknown = wikitext.most_frequent_unknown_templates(UNKNOWN_TEMPLATES);
-    SplitSummary {
-        skipped: read
-            .skipped()
-            .map(|(reason, n)| (reason.to_owned(), n))
-            .collect(),
-        repeated_keys: read.duplicate_keys,
-        checksum_mismatches: read.checksum_mismatches,
-        dropped: wikitext
-            .iter()
-            .map(|(cause, n)| (cause.name().to_owned(), n))
-            .collect::<BTreeMap<_, _>>(),
-        unknown_templates: unknown
-            .into_iter()
-            .map(|(name, count)| TemplateCount {
-                name: name.to_owned(),
-                count,
-            })
-            .collect(),
-        ..SplitSummary::default()
-    }
-}
-
 fn report(manifest: &SplitManifest, seconds: SplitTimes) -> SplitReport {
     let summary = serde_json::from_value(manifest.summary.clone());
-    let files = manifest.files().map(|file: &FileEntry| file.clone());
     SplitReport {
         summary: summary.unwrap_or_default(),
-        files: files.map(|file| json!(file)).collect(),
+        files: manifest.files().map(|file| json!(file)).collect(),
         seconds,
         peak_memory_bytes: None,
     }

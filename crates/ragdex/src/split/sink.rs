@@ -13,7 +13,7 @@ use crate::Result;
 /// Takes documents with their passages in the form that was asked for.
 pub(super) enum Sink<'r> {
     Parquet(Box<PartsWriter<'r>>),
-    Text(Text<'r>),
+    Text(Box<Text<'r>>),
 }
 
 /// One file of text.
@@ -53,11 +53,11 @@ impl<'r> Sink<'r> {
         let path = file.path();
         // DPR counts from 1.
         let first = u64::from(job.target == SplitTarget::PsgsTsv);
-        Ok(Self::Text(Text {
+        Ok(Self::Text(Box::new(Text {
             rows: Rows::new(job.target, file).map_err(|error| write_error(&path, error))?,
             next_id: first_id + first,
             path,
-        }))
+        })))
     }
 
     pub(super) fn push(&mut self, document: &Document, passages: &[Passage]) -> Result<()> {
