@@ -88,6 +88,24 @@ fn every_result_fits_its_schema() {
 }
 
 #[test]
+fn splits_and_their_manifests_fit_their_schemas() {
+    let dir = Dir::new();
+    let dump = repository("tests/data/wiki/enwiki-pages-articles-shortened.xml.bz2");
+    let dump = dump.to_str().unwrap();
+    for to in ["parquet", "psgs-tsv", "jsonl", "documents"] {
+        let arguments = ["split", dump, "-o", to, "--to", to, "--json", "--report"];
+        let report = dir.ragdex(arguments).succeeds().json();
+        check("split", &report[0]);
+        assert_eq!(report[0]["unknown_templates"].as_array().unwrap().len(), 30);
+        let manifest = std::fs::read(dir.path(to).join("split.json")).unwrap();
+        check(
+            "split-manifest",
+            &serde_json::from_slice(&manifest).unwrap(),
+        );
+    }
+}
+
+#[test]
 fn questions_from_standard_input_are_answered_in_order() {
     let dir = Dir::new();
     dir.write("a.txt", "The heron is a bird.");

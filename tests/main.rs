@@ -13,4 +13,6 @@ mod demo;
 mod json;
 mod parity;
 mod sample;
+mod split;
 mod util;
+mod vectors;

@@ -65,6 +65,7 @@ pub(crate) enum Progress {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Build(Box<Build>),
+    Split(Box<Split>),
     Search(Search),
     Answer(Box<Answer>),
     /// Show what a knowledge base holds: snapshot, counts, models, indexes, size.
@@ -101,6 +102,10 @@ pub(crate) struct Build {
     #[arg(long, value_name = "N", default_value_t = ragdex::BuildOptions::DEFAULT_PART_PASSAGES,
           value_parser = clap::value_parser!(u64).range(1..))]
     pub part_passages: u64,
+    /// The column of a Parquet source that holds vectors. Where an encoder is named, they are taken over
+    /// instead of embedding again, if they are its own; `none` embeds anew.
+    #[arg(long, value_name = "NAME", default_value = "embeddings")]
+    pub embeddings_column: String,
     /// How vectors are stored.
     #[arg(long, value_enum, default_value_t = VectorFormat::F32)]
     pub vectors: VectorFormat,
@@ -112,13 +117,72 @@ pub(crate) struct Build {
     pub models: ModelOptions,
 }
 
+/// Read and split only: turn a dump, a table or a folder of files into passages for other tools.
+///
+/// Writes Parquet that DuckDB, Polars and `datasets` read as it is (`DIR/passages`,
+/// `DIR/documents`), or with `--to` the TSV of DPR, JSON lines, or whole articles. `DIR/split.json`
+/// names every file with its checksum and says what was left out and why.
+///
+/// Examples:
+///   ragdex split enwiki-latest-pages-articles-multistream.xml.bz2 -o enwiki
+///   ragdex split enwiki-latest-pages-articles.xml.bz2 -o dpr --splitter dpr --to psgs-tsv
+///   ragdex split dewiki-latest-pages-articles.xml.bz2 -o articles --to documents --report
+///   ragdex split enwiki-latest-pages-articles.xml.bz2 -o enwiki --shard 3/16
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Split {
+    /// Files, folders, or `-` for standard input.
+    #[arg(required = true)]
+    pub sources: Vec<PathBuf>,
+    /// The folder to write into.
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// What to write.
+    #[arg(long, value_enum, default_value_t = SplitTarget::Parquet, value_name = "FORM")]
+    pub to: SplitTarget,
+    /// Take one of several shards, such as `3/16`. Which documents it holds depends on their keys
+    /// alone; all shards together hold each document once.
+    #[arg(long, value_name = "I/N", default_value_t)]
+    pub shard: ragdex::Shard,
+    /// Leave out passages whose title and text equal an earlier one's; otherwise they are counted only.
+    #[arg(long)]
+    pub dedup: bool,
+    /// List what was dropped from wikitext, and the N most frequent templates without a rule.
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "30")]
+    pub report: Option<usize>,
+    /// Replace what an earlier split left in the folder.
+    #[arg(long)]
+    pub restart: bool,
+    /// Passages of a Parquet file, at least.
+    #[arg(long, value_name = "N", default_value_t = ragdex::SplitJob::DEFAULT_PART_PASSAGES,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub part_passages: u64,
+    #[command(flatten)]
+    pub reading: Reading,
+    #[command(flatten)]
+    pub splitting: Splitting,
+}
+
+/// The form of the files that `split` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SplitTarget {
+    /// Parquet files of documents and of passages.
+    Parquet,
+    /// `passages.tsv`: id, text, title, as DPR's `psgs_w100.tsv`.
+    PsgsTsv,
+    /// `passages.jsonl`: an object a passage.
+    Jsonl,
+    /// `documents.jsonl`: an object a document, with its sections, not cut.
+    Documents,
+}
+
 /// How sources are read.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Reading")]
 pub(crate) struct Reading {
     /// What the source is: `auto` looks at it and says what it took it for; `mediawiki`, `jsonl`, `csv`
-    /// (tabs too), `text` (plain, Markdown, HTML), `psgs-tsv`, `wikiextractor`, `kilt`, `cirrus`,
-    /// `enterprise`.
+    /// (tabs too), `parquet`, `text` (plain, Markdown, HTML), `psgs-tsv`, `wikiextractor`, `kilt`,
+    /// `cirrus`, `enterprise`.
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub format: ragdex::Format,
     /// Column or field that holds the title.
@@ -133,12 +197,65 @@ pub(crate) struct Reading {
     /// Column or field that holds the address.
     #[arg(long, value_name = "NAME")]
     pub url_column: Option<String>,
+    /// Column or field that holds the version of a document.
+    #[arg(long, value_name = "NAME")]
+    pub revision_column: Option<String>,
+    /// Take quotation marks in tables for themselves.
+    #[arg(long)]
+    pub literal_quotes: bool,
     /// Read at most this many documents.
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
     /// Stop at the first bad record instead of counting and skipping it.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "keep_going")]
     pub strict: bool,
+    /// Go on behind a damaged place of a dump, at the next page or stream, instead of stopping.
+    #[arg(long)]
+    pub keep_going: bool,
+    #[command(flatten)]
+    pub wiki: Wiki,
+}
+
+/// How dumps of wikis are read.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Reading dumps")]
+pub(crate) struct Wiki {
+    /// Kinds of pages to take [default: all three; with `--splitter dpr` what its authors took].
+    #[arg(long, value_enum, value_name = "KIND,…", value_delimiter = ',')]
+    pub pages: Option<Vec<PageKind>>,
+    /// Namespaces to take, by number.
+    #[arg(
+        long,
+        value_name = "N,…",
+        value_delimiter = ',',
+        default_value = "0",
+        allow_hyphen_values = true
+    )]
+    pub namespaces: Vec<i32>,
+    /// File with rules for templates that carry text, such as `unité = "{1} {2}"`, before the built-in
+    /// ones; repeatable. `split --report` names candidates.
+    #[arg(long, value_name = "FILE")]
+    pub templates: Vec<PathBuf>,
+    /// File with words of a language: sections to drop, words for redirects and lists; repeatable.
+    #[arg(long, value_name = "FILE")]
+    pub words_file: Vec<PathBuf>,
+    /// Read the dump twice, first for the other names of templates.
+    #[arg(long)]
+    pub template_redirects: bool,
+    /// Keep sections such as *References* and *See also*.
+    #[arg(long)]
+    pub keep_all_sections: bool,
+}
+
+/// Kinds of wiki pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PageKind {
+    /// Articles.
+    Articles,
+    /// Pages that tell apart what shares a name.
+    Disambiguation,
+    /// Pages that are lists.
+    Lists,
 }
 
 /// How documents are cut into passages.
@@ -147,7 +264,8 @@ pub(crate) struct Reading {
 pub(crate) struct Splitting {
     /// The rule: `plain` cuts runs of words, keeps the title apart and short documents whole;
     /// `section` also begins anew at each heading; `dpr` is that of the Wikipedia passages of DPR, the
-    /// title leads and the last passage wraps round; `hf`, `kilt`.
+    /// title leads and the last passage wraps round; `hf`, `kilt`; `whole` cuts nothing. Rows that are
+    /// passages already, as those of `psgs-tsv`, are never cut.
     #[arg(long, value_name = "RULE", default_value = "plain")]
     pub splitter: ragdex::SplitRule,
     /// Words in a passage.

@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use ragdex::results::{AnswerResult, BuildReport, FoundPassage, Info, SearchResult, SourcePassage};
+use ragdex::results::{
+    AnswerResult, BuildReport, FoundPassage, Info, SearchResult, SourcePassage, SplitReport,
+};
 use serde::Serialize;
 
 const TITLE: Style = Style::new().bold();
@@ -55,10 +57,62 @@ impl Output {
             "  read {:.1} s, split {:.1} s, embed {:.1} s, index {:.1} s, total {:.1} s",
             seconds.read, seconds.split, seconds.embed, seconds.index, seconds.total
         )?;
-        match report.peak_memory_bytes {
-            Some(bytes) => writeln!(out, ", peak memory {} MB", bytes / 1_000_000),
-            None => writeln!(out),
+        peak_memory(out, report.peak_memory_bytes)
+    }
+
+    /// Prints what a split did; with `details` what was dropped from wikitext.
+    pub(crate) fn split(
+        &self,
+        folder: &str,
+        report: &SplitReport,
+        details: bool,
+    ) -> io::Result<()> {
+        if self.json {
+            return json(report);
         }
+        let out = &mut anstream::stdout().lock();
+        let summary = &report.summary;
+        writeln!(
+            out,
+            "{folder}: {} documents, {} passages in {} files",
+            summary.documents,
+            summary.passages,
+            report.files.len()
+        )?;
+        let skipped = summary.skipped.iter();
+        let left_out = skipped.map(|(reason, count)| (reason.as_str(), *count));
+        let counts = left_out.map(|(reason, count)| ("skipped", reason, count));
+        let others = [
+            ("skipped", "duplicates", summary.duplicates.dropped),
+            (
+                "noted",
+                "duplicates (`--dedup` leaves them out)",
+                summary.duplicates.found - summary.duplicates.dropped,
+            ),
+            (
+                "noted",
+                "documents with the key of an earlier one",
+                summary.repeated_keys,
+            ),
+            (
+                "noted",
+                "pages that do not match their checksum",
+                summary.checksum_mismatches,
+            ),
+        ];
+        for (what, reason, count) in counts.chain(others).filter(|(.., count)| *count > 0) {
+            writeln!(out, "  {what}: {count} {reason}")?;
+        }
+        if details {
+            dropped(out, report)?;
+        }
+        let seconds = &report.seconds;
+        write!(
+            out,
+            "  read {:.1} s, split {:.1} s, write {:.1} s, total {:.1} s",
+            seconds.read, seconds.split, seconds.write, seconds.total
+        )?;
+        peak_memory(out, report.peak_memory_bytes)
     }
 
     /// Prints what was found.
@@ -169,6 +223,35 @@ impl Output {
         let body: Vec<String> = words[shown].iter().map(Word::styled).collect();
         writeln!(out, "     {before}{}{after}", body.join(" "))
     }
+}
+
+fn peak_memory(out: &mut impl Write, bytes: Option<u64>) -> io::Result<()> {
+    match bytes {
+        Some(bytes) => writeln!(out, ", peak memory {} MB", bytes / 1_000_000),
+        None => writeln!(out),
+    }
+}
+
+/// Prints what was dropped from wikitext, and the templates without a rule.
+fn dropped(out: &mut impl Write, report: &SplitReport) -> io::Result<()> {
+    if !report.summary.dropped.is_empty() {
+        writeln!(out, "  dropped from wikitext:")?;
+    }
+    for (cause, count) in &report.summary.dropped {
+        writeln!(out, "  {count:>10}  {}", cause.replace('_', " "))?;
+    }
+    if !report.summary.unknown_templates.is_empty() {
+        writeln!(out, "  templates without a rule:")?;
+    }
+    for template in &report.summary.unknown_templates {
+        writeln!(
+            out,
+            "  {:>10}  {}",
+            template.count,
+            printable(&template.name)
+        )?;
+    }
+    Ok(())
 }
 
 /// Prints title, section, scores and address of a passage; one without a title goes by the key of its

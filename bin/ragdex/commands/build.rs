@@ -2,10 +2,11 @@
 
 use ragdex::presets::Preset;
 use ragdex::results::BuildReport;
-use ragdex::{BuildOptions, Columns, Element, ModelNames, SplitOptions};
+use ragdex::{BuildOptions, Element, ModelNames};
 
 use crate::App;
 use crate::cli::{self, Build};
+use crate::commands::reading;
 use crate::memory;
 
 /// Builds a knowledge base and prints what was done.
@@ -53,29 +54,17 @@ pub(crate) fn build(
 }
 
 fn options(args: &Build) -> BuildOptions {
-    let reading = &args.reading;
-    let splitting = &args.splitting;
+    let models = models(&args.models);
+    let mut reading = reading::reading(&args.reading);
+    // Without an encoder that is said to have made them, vectors are of no use.
+    let is_named = models.context_encoder != ragdex::presets::MINI;
+    let column = Some(args.embeddings_column.clone());
+    reading.columns.embeddings = column.filter(|name| is_named && name != "none");
     BuildOptions {
         sources: args.sources.clone(),
-        reading: ragdex::Reading {
-            format: reading.format,
-            columns: Columns {
-                key: reading.key_column.clone(),
-                title: reading.title_column.clone(),
-                text: reading.text_column.clone(),
-                url: reading.url_column.clone(),
-                ..Columns::default()
-            },
-            limit: reading.limit,
-            strict: reading.strict,
-        },
-        splitting: SplitOptions {
-            rule: splitting.splitter,
-            words: splitting.words.get(),
-            overlap: splitting.overlap,
-            tail: splitting.tail,
-        },
-        models: models(&args.models),
+        reading,
+        splitting: reading::splitting(&args.splitting),
+        models,
         element: match args.vectors {
             cli::VectorFormat::F32 => Element::F32,
             cli::VectorFormat::F16 => Element::F16,

@@ -7,5 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod info;
 pub(crate) mod models;
 mod questions;
+pub(crate) mod reading;
 pub(crate) mod search;
+pub(crate) mod split;
 pub(crate) mod verify;

@@ -20,7 +20,8 @@ pub struct Document {
     pub timestamp: Option<String>,
     /// SHA-1 of the source's text of that version, as a dump gives it: base 36, 31 digits.
     pub sha1: Option<String>,
-    /// Whether it is a passage already, which is never cut.
+    /// Whether it is a passage already, which is never cut. Its text is then one paragraph, kept byte
+    /// for byte.
     pub is_passage: bool,
     /// The text, in reading order. A document without sections has no text.
     pub sections: Vec<Section>,
@@ -65,7 +66,7 @@ impl Document {
 pub struct Section {
     /// The headings from the outermost to this one; empty for the text before the first heading.
     pub path: Vec<String>,
-    /// Paragraphs in order, each without line breaks at its ends.
+    /// Paragraphs in order, each without line breaks at its ends, unless the document is a passage.
     pub paragraphs: Vec<String>,
 }
 

@@ -25,9 +25,16 @@ pub(crate) fn detect(file: &InputFile, opened: &Opened) -> Result<Format, Error>
             path: file.path.clone(),
         });
     }
+    if head.starts_with(b"PAR1") {
+        return Err(Error::Unsupported {
+            path: file.path.clone(),
+            found: "a Parquet file that is compressed as a whole",
+            remedy: "unpack it first",
+        });
+    }
     let by_content = match head[0] {
         b'<' => markup(head),
-        b'{' => json(head),
+        b'{' => json(file, head),
         _ if head.starts_with(b"id\ttext\ttitle") => Some(Format::PsgsTsv),
         _ if matches!(&*extension, "csv" | "tsv") || has_header(head) => Some(Format::Csv),
         _ => None,
@@ -55,11 +62,17 @@ fn markup(head: &[u8]) -> Option<Format> {
 }
 
 /// Tells the makers of JSON lines apart by the fields of the first object.
-fn json(head: &[u8]) -> Option<Format> {
+///
+/// A lone brace begins one object over many lines, which no reader here takes.
+fn json(file: &InputFile, head: &[u8]) -> Option<Format> {
     let line = head.split(|&byte| byte == b'\n').next()?;
+    if line.trim_ascii_end() == b"{" {
+        return None;
+    }
+    let by_fields = |has: &dyn Fn(&str) -> bool| by_fields(file, has);
     let Ok(object) = serde_json::from_slice::<Map<String, Value>>(line) else {
         // Longer than the head, or broken, which its reader reports.
-        return Some(by_fields(|field| {
+        return Some(by_fields(&|field| {
             let quoted = format!("\"{field}\"");
             line.windows(quoted.len())
                 .any(|window| window == quoted.as_bytes())
@@ -68,15 +81,19 @@ fn json(head: &[u8]) -> Option<Format> {
     if object.get("index").is_some_and(Value::is_object) && object.len() == 1 {
         return Some(Format::Cirrus);
     }
-    Some(by_fields(|field| object.contains_key(field)))
+    Some(by_fields(&|field| object.contains_key(field)))
 }
 
-fn by_fields(has: impl Fn(&str) -> bool) -> Format {
+/// Old versions of `WikiExtractor` write no `revid`; their files are told by their names.
+fn by_fields(file: &InputFile, has: &dyn Fn(&str) -> bool) -> Format {
+    let name = file.name.rsplit('/').next().unwrap_or_default();
+    let is_extracted = has("revid") || name.starts_with("wiki_");
+
     if has("article_body") && has("name") {
         Format::Enterprise
     } else if has("wikipedia_id") && has("wikipedia_title") {
         Format::Kilt
-    } else if has("url") && has("title") && has("text") && has("id") && has("revid") {
+    } else if has("url") && has("title") && has("text") && has("id") && is_extracted {
         Format::WikiExtractor
     } else {
         Format::Jsonl

@@ -66,6 +66,16 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A tar archive that contradicts itself or is cut off.
+    #[error("`{}`, byte {offset}: {problem}", path.display())]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// Bytes of the archive, unpacked, before the place.
+        offset: u64,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// A format that was not recognised.
     #[error("`{}`: format not recognised, begins with `{found}`", path.display())]
     UnknownFormat {
@@ -81,6 +91,39 @@ pub enum Error {
         path: PathBuf,
         /// What the file is.
         found: &'static str,
+        /// What the user can do about it.
+        remedy: &'static str,
+    },
+    /// A stream where a file is needed, which can be read at any place or twice.
+    #[error("`{}`: {purpose} needs a file, found a stream", path.display())]
+    NeedsFile {
+        /// The name of the stream; `-` for standard input.
+        path: PathBuf,
+        /// What cannot be done with a stream.
+        purpose: &'static str,
+    },
+    /// A Parquet file that contradicts itself or is cut off.
+    #[error("`{}`, after row {rows_read}: the Parquet data is damaged", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// The rows of the file before the damage.
+        rows_read: u64,
+        /// What the decoder said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A column of a type that cannot be read as what it is wanted for.
+    #[error("`{}`: column `{column}`: {expected} expected, found {found}", path.display())]
+    ColumnType {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// The types that can be read.
+        expected: &'static str,
+        /// The type of the column.
+        found: String,
     },
     /// XML that breaks the rules, so that nothing after it can be trusted.
     #[error("`{}`, byte {offset} of the XML: {problem}; {}", path.display(), LastPage(*last_page))]
@@ -120,6 +163,14 @@ pub enum Error {
         /// The columns that are there.
         found: Vec<String>,
     },
+    /// A file of rules for wikitext that cannot be read.
+    #[error("`{}`, {problem}", path.display())]
+    WikiRules {
+        /// The file.
+        path: PathBuf,
+        /// The line and what is wrong with it.
+        problem: String,
+    },
     /// A quoted field that runs on to the end of the file or beyond all bounds.
     #[error("`{}`, line {line}: a quoted field begins in this record and does not end", path.display())]
     OpenQuote {
@@ -143,18 +194,24 @@ impl Error {
             Self::NoInput => "name a file, a folder, or `-` for standard input",
             Self::Open { .. } => "check the path and its permissions",
             Self::Empty { .. } => {
-                "a source is a dump, a table, JSON lines, or a folder with .txt, .md or .html files"
+                "a source is a dump, a table, a Parquet file, JSON lines, or a folder of these or of \
+                 .txt, .md or .html files"
             }
-            Self::Truncated { .. } | Self::XmlCut { .. } => {
+            Self::Truncated { .. } | Self::XmlCut { .. } | Self::Archive { .. } => {
                 "the file is incomplete: download or copy it again"
             }
-            Self::Damaged { .. } => "download the file again and compare its checksum",
-            Self::UnknownFormat { .. } => {
-                "name the format: mediawiki, jsonl, csv, psgs-tsv, wikiextractor, kilt, cirrus, \
-                 enterprise or text"
+            Self::Damaged { .. } | Self::Parquet { .. } => {
+                "download the file again and compare its checksum"
             }
-            Self::Unsupported { .. } => "unpack it first",
+            Self::UnknownFormat { .. } => {
+                "name the format: mediawiki, jsonl, csv, psgs-tsv, parquet, wikiextractor, kilt, \
+                 cirrus, enterprise or text"
+            }
+            Self::Unsupported { remedy, .. } => remedy,
+            Self::NeedsFile { .. } => "write it to a file first, and name that",
+            Self::ColumnType { .. } => "name another column",
             Self::MissingColumn { .. } => "name the columns that hold the title and the text",
+            Self::WikiRules { .. } => "correct the line, or leave the file out",
             Self::OpenQuote { .. } => {
                 "close or double the quotation mark, or read quotation marks literally"
             }
@@ -169,8 +226,53 @@ impl Error {
     pub fn is_bad_input(&self) -> bool {
         !matches!(
             self,
-            Self::Open { .. } | Self::Read { .. } | Self::Cancelled(_)
+            Self::Open { .. } | Self::Read { .. } | Self::Cancelled(_) | Self::WikiRules { .. }
         )
+    }
+
+    /// Takes damage of a dump for a bad record, after which the next page can be looked for; every
+    /// other error stays one.
+    pub(crate) fn into_damage(self, last_page: Option<u64>) -> Result<BadRecord, Self> {
+        let (path, place, problem) = match self {
+            Self::Damaged {
+                path,
+                offset,
+                compression,
+                source,
+            } => {
+                let problem = format!("the {compression} data is damaged: {source}");
+                (path, Place::Byte { byte: offset }, problem)
+            }
+            Self::Truncated {
+                path,
+                offset,
+                compression,
+            } => {
+                let problem = format!("the {compression} data is cut off here");
+                (path, Place::Byte { byte: offset }, problem)
+            }
+            Self::Xml {
+                path,
+                offset,
+                problem,
+                ..
+            } => (path, Place::Xml { byte: offset }, problem),
+            Self::XmlCut {
+                path,
+                offset,
+                expected,
+                ..
+            } => {
+                let problem = format!("`</{expected}>` expected, found the end of the file");
+                (path, Place::Xml { byte: offset }, problem)
+            }
+            error => return Err(error),
+        };
+        Ok(BadRecord {
+            path,
+            place,
+            problem: format!("{problem}; {}", LastPage(last_page)),
+        })
     }
 
     /// Takes an error of this crate back out of the I/O error that carried it through a decoder.
@@ -210,6 +312,21 @@ pub enum Place {
         /// Bytes before it.
         byte: u64,
     },
+    /// Bytes of the file before damage.
+    Byte {
+        /// How many.
+        byte: u64,
+    },
+    /// Bytes of the decompressed XML of a dump before damage.
+    Xml {
+        /// How many.
+        byte: u64,
+    },
+    /// A row of a Parquet file.
+    Row {
+        /// The number of the row in its file, from 1.
+        row: u64,
+    },
     /// A page of a dump and the bytes of decompressed XML before it.
     Page {
         /// The id of the page, when it was read before the trouble.
@@ -224,6 +341,9 @@ impl fmt::Display for Place {
         match self {
             Self::File => Ok(()),
             Self::Line { line, byte } => write!(f, ", line {line} (byte {byte})"),
+            Self::Byte { byte } => write!(f, ", near byte {byte}"),
+            Self::Xml { byte } => write!(f, ", byte {byte} of the XML"),
+            Self::Row { row } => write!(f, ", row {row}"),
             Self::Page { id: Some(id), byte } => write!(f, ", page {id} (byte {byte} of the XML)"),
             Self::Page { id: None, byte } => write!(f, ", page at byte {byte} of the XML"),
         }

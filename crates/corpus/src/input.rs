@@ -1,5 +1,6 @@
 //! From paths to decoded bytes: what there is to read, opened one file at a time.
 
+mod archive;
 mod bzip2;
 mod compression;
 mod encoding;
@@ -12,9 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub(crate) use archive::Archive;
 pub use compression::Compression;
 pub(crate) use encoding::{Encoding, decode_text};
-pub(crate) use files::{InputFile, Listing, list};
+pub(crate) use files::{InputFile, Listing, is_companion, is_dump_index, list};
 pub(crate) use repaired::Repaired;
 
 use crate::Error;
@@ -24,6 +26,22 @@ const HEAD_BYTES: u64 = 256 * 1024;
 
 /// The size of each read from a decoder.
 const BUFFER_BYTES: usize = 128 * 1024;
+
+/// How bytes are made of a file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Decoding {
+    pub(crate) threads: usize,
+    /// Gives what can be read after damage, behind the error.
+    pub(crate) keep_going: bool,
+}
+
+impl Decoding {
+    /// For a look at the beginning of a file, or a part of one.
+    pub(crate) const PLAIN: Self = Self {
+        threads: 1,
+        keep_going: false,
+    };
+}
 
 /// One input, decompressed, as UTF-8 unless its bytes say otherwise.
 pub(crate) struct Opened {
@@ -42,47 +60,135 @@ impl Position {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn add(&self, bytes: usize) {
+    pub(crate) fn add(&self, bytes: usize) {
         self.0.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
 
 /// Opens a file, or standard input for `-`.
-pub(crate) fn open(path: &Path, threads: usize, position: &Position) -> Result<Opened, Error> {
+pub(crate) fn open(path: &Path, decoding: Decoding, position: &Position) -> Result<Opened, Error> {
     if path == Path::new("-") {
-        return open_reader(path, Box::new(io::stdin()), threads, position);
+        return open_reader(path, Box::new(io::stdin()), decoding, position);
     }
     let file = File::open(path).map_err(|source| Error::Open {
         path: path.to_owned(),
         source,
     })?;
-    open_reader(path, Box::new(file), threads, position)
+    open_reader(path, Box::new(file), decoding, position)
+}
+
+/// Whether a file begins as Parquet files do. Only files that can be read at any place are looked
+/// at; a pipe would lose the bytes.
+pub(crate) fn is_parquet(file: &InputFile) -> Result<bool, Error> {
+    if file.bytes.is_none() {
+        return Ok(false);
+    }
+    let opened = File::open(&file.path).map_err(|source| Error::Open {
+        path: file.path.clone(),
+        source,
+    })?;
+    let mut magic = Vec::new();
+    let read = opened
+        .take(compression::PARQUET.len() as u64)
+        .read_to_end(&mut magic);
+    read.map_err(|source| Error::Read {
+        path: file.path.clone(),
+        offset: 0,
+        source,
+    })?;
+    Ok(magic == compression::PARQUET)
+}
+
+/// Takes a reader for a part of a file that is counted as a whole.
+fn open_part(path: &Path, reader: Box<dyn Read + Send>) -> Result<Opened, Error> {
+    open_reader(path, reader, Decoding::PLAIN, &Position::default())
 }
 
 /// Takes a reader for the contents of `path`.
 pub(crate) fn open_reader(
     path: &Path,
     reader: Box<dyn Read + Send>,
-    threads: usize,
+    decoding: Decoding,
     position: &Position,
 ) -> Result<Opened, Error> {
     let raw = Counted::new(path, reader, position.clone());
-    let (mut reader, compression) = compression::decompress(path, raw, threads)?;
-    let mut head = Vec::new();
-    let read = reader.by_ref().take(HEAD_BYTES).read_to_end(&mut head);
-    read.map_err(|error| Error::from_io(error, path, head.len() as u64))?;
-    let (encoding, mark) = Encoding::of_head(&head);
-    let rest = Cursor::new(head.split_off(mark)).chain(reader);
-    let mut reader = encoding::utf8_reader(rest, encoding);
-    let mut head = Vec::new();
-    let read = reader.by_ref().take(HEAD_BYTES / 2).read_to_end(&mut head);
-    read.map_err(|error| Error::from_io(error, path, head.len() as u64))?;
-    let reader = BufReader::with_capacity(BUFFER_BYTES, Cursor::new(head.clone()).chain(reader));
+    let (reader, compression) = compression::decompress(path, raw, decoding)?;
+    let keep_going = decoding.keep_going;
+    let mut begun = Begun::read(path, reader, HEAD_BYTES, keep_going)?;
+    let (encoding, mark) = Encoding::of_head(&begun.head);
+    begun.head.drain(..mark);
+    let reader = encoding::utf8_reader(begun.whole(), encoding);
+    let begun = Begun::read(path, reader, HEAD_BYTES / 2, keep_going)?;
+    let head = begun.head.clone();
+    let reader = BufReader::with_capacity(BUFFER_BYTES, begun.whole());
     Ok(Opened {
         compression,
         head,
         reader: Box::new(reader),
     })
+}
+
+/// A reader of which the first bytes were taken.
+struct Begun {
+    /// Damage before the first byte that could be read.
+    before: Failure,
+    head: Vec<u8>,
+    /// Damage after the head.
+    after: Failure,
+    rest: Box<dyn Read + Send>,
+}
+
+impl Begun {
+    /// Takes up to `bytes`, fewer if there is damage and the reading is to go on after it.
+    fn read(
+        path: &Path,
+        mut rest: Box<dyn Read + Send>,
+        bytes: u64,
+        keep_going: bool,
+    ) -> Result<Self, Error> {
+        let (mut head, mut before, mut after) = (Vec::new(), None, None);
+        loop {
+            match rest.by_ref().take(bytes).read_to_end(&mut head) {
+                Ok(_) => break,
+                Err(error) if keep_going && is_damage(&error) => {
+                    if head.is_empty() {
+                        before = Some(error);
+                    } else {
+                        after = Some(error);
+                        break;
+                    }
+                }
+                Err(error) => return Err(Error::from_io(error, path, head.len() as u64)),
+            }
+        }
+        Ok(Self {
+            before: Failure(before),
+            head,
+            after: Failure(after),
+            rest,
+        })
+    }
+
+    /// The reader as if nothing had been taken.
+    fn whole(self) -> Box<dyn Read + Send> {
+        let head = self.before.chain(Cursor::new(self.head));
+        Box::new(head.chain(self.after).chain(self.rest))
+    }
+}
+
+/// Whether an error says that data is bad, not that it cannot be had.
+fn is_damage(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    inner.is_some_and(Error::is_bad_input)
+}
+
+/// Fails once, as a reader did before.
+struct Failure(Option<io::Error>);
+
+impl Read for Failure {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
 }
 
 /// Counts bytes as they are used, and says where the operating system failed.

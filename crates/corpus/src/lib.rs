@@ -30,6 +30,7 @@ mod options;
 mod ordered;
 mod outline;
 mod records;
+mod shard;
 mod source;
 mod split;
 mod summary;
@@ -38,7 +39,8 @@ mod write;
 
 pub use error::{BadRecord, Error, Place};
 pub use input::Compression;
-pub use options::{Columns, Format, KindRules, PageKinds, ReadOptions, UnknownName};
+pub use options::{Columns, Format, KindRules, PageKinds, ReadOptions, UnknownName, WikiOptions};
+pub use shard::{Shard, ShardError};
 pub use source::Source;
 pub use split::{SplitOptions, SplitOptionsError, SplitRule, Splitter, Tail};
 pub use summary::Summary;

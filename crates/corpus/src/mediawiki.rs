@@ -2,6 +2,7 @@
 
 mod convert;
 mod page;
+mod rules;
 mod sha1;
 mod site;
 mod xml;
@@ -12,11 +13,12 @@ use std::sync::Arc;
 
 use convert::Converter;
 use page::RawPage;
+pub(crate) use rules::WikiRules;
 use xml::{Event, PageReader};
 
 use crate::ordered;
 use crate::records::Record;
-use crate::{BadRecord, Error, PageKinds};
+use crate::{BadRecord, Error, PageKinds, Shard};
 
 /// Wikitext that is handed to a thread at once: some milliseconds of work, so that handing over
 /// costs nothing beside it, and little enough to keep in memory a few times for each thread.
@@ -25,17 +27,52 @@ const BATCH_BYTES: usize = 512 * 1024;
 /// Pages, most of them redirects, that are handed to a thread at once.
 const BATCH_PAGES: usize = 256;
 
+/// The number of the namespace of templates, in every wiki.
+const TEMPLATES: i32 = 10;
+
+/// How the pages of a dump become documents.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    pub(crate) kinds: PageKinds,
+    pub(crate) rules: Arc<WikiRules>,
+    pub(crate) shard: Shard,
+    /// Makes damage a bad record instead of an error.
+    pub(crate) keep_going: bool,
+}
+
+/// Gives the redirects among the templates of a dump: their titles and where they lead. `on_page` is
+/// called after each page and can stop the reading.
+pub(crate) fn template_redirects(
+    path: &Path,
+    reader: Box<dyn BufRead + Send>,
+    keep_going: bool,
+    mut on_page: impl FnMut() -> Result<(), Error>,
+) -> Result<Vec<(String, String)>, Error> {
+    let mut pages = PageReader::new(path, reader, keep_going);
+    let mut redirects = Vec::new();
+    while let Some(event) = pages.next()? {
+        if let Event::Page(page) = event
+            && page.namespace == TEMPLATES
+            && let Some(target) = page.redirect.filter(|target| !target.is_empty())
+        {
+            redirects.push((page.title, target));
+        }
+        on_page()?;
+    }
+    Ok(redirects)
+}
+
 /// Reads a dump: redirects, other namespaces and pages without text are skipped and counted.
 pub(crate) fn read(
     path: &Path,
     reader: Box<dyn BufRead + Send>,
-    kinds: &PageKinds,
+    settings: Settings,
     threads: usize,
 ) -> impl Iterator<Item = Result<Record, Error>> + use<> {
     let batches = Batches {
-        pages: PageReader::new(path, reader),
-        converter: Arc::new(Converter::new(&site::Site::default(), kinds.clone())),
-        kinds: kinds.clone(),
+        pages: PageReader::new(path, reader, settings.keep_going),
+        converter: Arc::new(Converter::new(&site::Site::default(), &settings)),
+        settings,
         ended: false,
     };
     ordered::map(threads, batches, Batch::convert).flatten()
@@ -66,9 +103,9 @@ impl Batch {
 
 /// Cuts the stream of pages into batches.
 struct Batches {
-    pages: PageReader<Box<dyn BufRead + Send>>,
+    pages: PageReader,
     converter: Arc<Converter>,
-    kinds: PageKinds,
+    settings: Settings,
     ended: bool,
 }
 
@@ -93,7 +130,7 @@ impl Iterator for Batches {
                 }
                 Ok(Some(Event::Bad(bad))) => batch.pages.push(Err(bad)),
                 Ok(Some(Event::Site(site))) => {
-                    self.converter = Arc::new(Converter::new(&site, self.kinds.clone()));
+                    self.converter = Arc::new(Converter::new(&site, &self.settings));
                     if batch.pages.is_empty() {
                         batch.converter = Arc::clone(&self.converter);
                     } else {

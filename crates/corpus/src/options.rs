@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::thread;
 
 use ragdex_core::{Cancel, NoReporter, Reporter};
+
+use crate::Shard;
 
 /// The form of a source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -16,12 +19,15 @@ pub enum Format {
     Auto,
     /// A MediaWiki XML dump.
     MediaWiki,
-    /// `id<TAB>text<TAB>title` with a header, as DPR publishes its passages.
+    /// `id<TAB>text<TAB>title` with a header, as DPR publishes its passages: each row is a passage,
+    /// and its text is one paragraph with every byte of the field.
     PsgsTsv,
     /// One JSON object a line, with a title and a text.
     Jsonl,
     /// Comma or tab separated, with a header or with the two columns title and text.
     Csv,
+    /// Parquet files with columns for a title and a text, as the hub has them.
+    Parquet,
     /// The output of `WikiExtractor`, JSON lines or `<doc>` elements.
     WikiExtractor,
     /// The knowledge source of KILT.
@@ -36,12 +42,13 @@ pub enum Format {
 
 impl Format {
     /// Every format with its name.
-    const NAMES: [(Self, &'static str, &'static str); 10] = [
+    const NAMES: [(Self, &'static str, &'static str); 11] = [
         (Self::Auto, "auto", "automatic"),
         (Self::MediaWiki, "mediawiki", "MediaWiki XML"),
         (Self::PsgsTsv, "psgs-tsv", "DPR passages"),
         (Self::Jsonl, "jsonl", "JSON lines"),
         (Self::Csv, "csv", "a table"),
+        (Self::Parquet, "parquet", "Parquet"),
         (Self::WikiExtractor, "wikiextractor", "WikiExtractor output"),
         (Self::Kilt, "kilt", "the KILT knowledge source"),
         (Self::Cirrus, "cirrus", "a Cirrus search dump"),
@@ -97,7 +104,7 @@ pub struct UnknownName {
     pub known: String,
 }
 
-/// Which columns of a table, or fields of a JSON object, hold what.
+/// Which columns of a table or a Parquet file, or fields of a JSON object, hold what.
 ///
 /// A column that is not named is looked for under its usual names: `key`, `id`, `_id`; `title`;
 /// `text`, `contents`, `content`, `body`, `passage`; `url`; `revision`, `revid`.
@@ -113,6 +120,10 @@ pub struct Columns {
     pub url: Option<String>,
     /// The source's own version of the document.
     pub revision: Option<String>,
+    /// The column of a Parquet file that holds vectors. In files that have it each row is a passage:
+    /// its text is one paragraph with every byte of the field. The vectors are not read here; row
+    /// numbers tell which is whose, see [`Summary::records`](crate::Summary::records).
+    pub embeddings: Option<String>,
     /// Takes quotation marks in tables for themselves: a record is a line, a field never holds the
     /// separator.
     pub literal_quotes: bool,
@@ -181,6 +192,23 @@ impl PageKinds {
     }
 }
 
+/// What is added to the rules by which the wikitext of dumps becomes prose.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WikiOptions {
+    /// Files of rules for templates, which go before the built-in ones; their form is that of
+    /// [`Extractor::with_templates`](ragdex_wikitext::Extractor::with_templates).
+    pub templates: Vec<PathBuf>,
+    /// Files of words of other languages; their form is that of
+    /// [`Extractor::with_words`](ragdex_wikitext::Extractor::with_words).
+    pub words: Vec<PathBuf>,
+    /// Reads every dump a first time for the redirects among its templates, so that all names of a
+    /// known template are known. Needs files, and about the time of unpacking them; the redirects
+    /// of all dumps hold for all.
+    pub template_redirects: bool,
+    /// Keeps sections such as *References* and *See also*.
+    pub keep_all_sections: bool,
+}
+
 /// How a [`Source`](crate::Source) is read.
 #[derive(Clone)]
 pub struct ReadOptions<'a> {
@@ -190,10 +218,19 @@ pub struct ReadOptions<'a> {
     pub columns: Columns,
     /// Which pages of a wiki become documents.
     pub pages: PageKinds,
+    /// What is added to the rules for wikitext.
+    pub wiki: WikiOptions,
     /// Keeps code blocks of Markdown and HTML files.
     pub code_blocks: bool,
     /// Makes a bad record an error instead of skipping and counting it.
     pub strict: bool,
+    /// Goes on after damage in a dump: data that cannot be unpacked, XML that breaks the rules, or
+    /// the end of a file that is cut off. Each such place is a bad record with its byte and the id
+    /// of the last whole page before it; reading goes on at the next page that can be found, after
+    /// the next good block in bzip2. Without it such damage is an error.
+    pub keep_going: bool,
+    /// Which share of the documents is read; all by default.
+    pub shard: Shard,
     /// How many threads convert, at least 1. The documents and their order do not depend on it.
     pub threads: usize,
     /// Stops the reading; checked once a document.
@@ -208,8 +245,11 @@ impl Default for ReadOptions<'_> {
             format: Format::Auto,
             columns: Columns::default(),
             pages: PageKinds::default(),
+            wiki: WikiOptions::default(),
             code_blocks: true,
             strict: false,
+            keep_going: false,
+            shard: Shard::default(),
             threads: thread::available_parallelism().map_or(1, usize::from),
             cancel: Cancel::default(),
             reporter: &NoReporter,
@@ -223,8 +263,11 @@ impl fmt::Debug for ReadOptions<'_> {
             .field("format", &self.format)
             .field("columns", &self.columns)
             .field("pages", &self.pages)
+            .field("wiki", &self.wiki)
             .field("code_blocks", &self.code_blocks)
             .field("strict", &self.strict)
+            .field("keep_going", &self.keep_going)
+            .field("shard", &self.shard)
             .field("threads", &self.threads)
             .finish_non_exhaustive()
     }

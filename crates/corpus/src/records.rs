@@ -3,6 +3,7 @@
 mod columns;
 mod jsonl;
 mod lines;
+mod parquet;
 mod table;
 mod wikipedia;
 
@@ -11,6 +12,7 @@ use ragdex_wikitext::Counters;
 
 pub(crate) use columns::{Row, paragraphs, without_nul};
 pub(crate) use jsonl::read as read_jsonl;
+pub(crate) use parquet::Rows;
 pub(crate) use table::{has_header, read as read_table};
 pub(crate) use wikipedia::{read_cirrus, read_enterprise, read_kilt, read_wikiextractor};
 
@@ -21,8 +23,8 @@ use crate::BadRecord;
 pub(crate) enum Record {
     /// A document with text.
     Document(Document),
-    /// A record that is left out on purpose.
-    Skipped(Skip),
+    /// A record that is left out on purpose, with its key if its shard was not looked at.
+    Skipped(Skip, Option<String>),
     /// A record that cannot be used.
     Bad(BadRecord),
     /// Something to tell that is no error.
@@ -45,6 +47,7 @@ pub(crate) enum Skip {
     Withheld,
     TooLong,
     Empty,
+    OtherShard,
 }
 
 impl Record {
@@ -59,7 +62,7 @@ impl Record {
         if has_text {
             Self::Document(document)
         } else {
-            Self::Skipped(Skip::Empty)
+            Self::Skipped(Skip::Empty, Some(document.key))
         }
     }
 }

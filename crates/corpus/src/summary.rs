@@ -14,7 +14,13 @@ use crate::records::Skip;
 #[non_exhaustive]
 pub struct Summary {
     /// Pages, lines, rows or files met.
+    ///
+    /// Each row of a table or a Parquet file counts as one record, in order and over all files,
+    /// whether it becomes a document or not. So right after a document was given out, `records - 1`
+    /// is the number of its row, from 0, if all files are of these kinds.
     pub records: u64,
+    /// Files and members of archives that were begun.
+    pub files: u64,
     /// Documents given out.
     pub documents: u64,
     /// Pages that only lead to another page.
@@ -33,6 +39,9 @@ pub struct Summary {
     pub withheld: u64,
     /// Pages over 64 MB.
     pub too_long: u64,
+    /// Records whose keys fall in other shards. All other reasons are counted inside the shard only,
+    /// so that they, and the documents, add up over all shards to what one reading of all counts.
+    pub other_shards: u64,
     /// Records without any text.
     pub empty: u64,
     /// Records that cannot be used.
@@ -42,8 +51,10 @@ pub struct Summary {
     pub duplicate_keys: u64,
     /// Pages whose text does not match the checksum in the dump. They are given out.
     pub checksum_mismatches: u64,
-    /// Files in folders that are of no kind that is read; no records.
+    /// Files in folders and archives that are of no kind that is read; no records.
     pub other_files: u64,
+    /// Entries of folders that cannot be opened; no records.
+    pub unreadable_entries: u64,
     /// What was dropped from wikitext.
     pub wikitext: Counters,
 }
@@ -60,6 +71,7 @@ impl Summary {
             ("lists", self.lists),
             ("pages without their text", self.withheld),
             ("pages over 64 MB", self.too_long),
+            ("records of other shards", self.other_shards),
             ("records without text", self.empty),
             ("bad records", self.bad_records),
         ];
@@ -78,6 +90,7 @@ impl Summary {
             Skip::Withheld => &mut self.withheld,
             Skip::TooLong => &mut self.too_long,
             Skip::Empty => &mut self.empty,
+            Skip::OtherShard => &mut self.other_shards,
         } += 1;
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use ragdex_core::{ContentHash, Stage, Unit, Vectors};
-use ragdex_corpus::{ReadOptions, Source, Splitter};
+use ragdex_corpus::{Shard, Splitter};
 use ragdex_models::{EncoderPair, PassageText};
 use ragdex_store::{
     DocumentMeta, Draft, EmbeddingShape, EncoderPair as RecordedPair, Index, PassageRecord,
@@ -14,21 +14,31 @@ use ragdex_store::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::feed::{Feed, reads_stdin};
 use crate::kb::GENERATOR;
 use crate::models::{absolute_name, open_generator, open_pair, record};
-use crate::plan::{STDIN, plan};
+use crate::plan::plan;
 use crate::presets::{MINI, licences};
 use crate::results::{BuildReport, BuildTimes, DocumentCounts, PassageCounts};
+use crate::vectors::TakenVectors;
 use crate::{BuildOptions, Context, Error, Result};
 
 /// Passages encoded in one call: enough work for all threads, and 6 MB of vectors of 768 dimensions.
 const ENCODE_PASSAGES: usize = 2048;
 
+/// Passages that are embedded for comparison before vectors are taken over.
+const COMPARED_PASSAGES: usize = 8;
+
+/// How near a vector that is taken over must be to the encoder's own. Half precision and another
+/// implementation stay above 0.99; another encoder, or another way to join title and text, stays far below.
+const LEAST_COSINE: f32 = 0.95;
+
 /// Builds a knowledge base at `path`: reads, splits and embeds the sources and commits the first
 /// snapshot.
 ///
 /// After an interruption the same call goes on: finished parts are not made again, and the result is
-/// that of an undisturbed build. The same call on a finished knowledge base changes nothing. Input that
+/// that of an undisturbed build. Where the source holds vectors in the column `columns.embeddings`, these are
+/// taken over instead of embedding, if they are the encoder's own. The same call on a finished knowledge base changes nothing. Input that
 /// turns out to be bad leaves nothing behind for a later call to trip over.
 ///
 /// Memory does not depend on the size of the sources, except for a hash of each document's key, some 50
@@ -52,7 +62,7 @@ pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Resu
     if let Some(base) = writer.base() {
         let snapshot = base.snapshot;
         return match writer.committed(&plan)? {
-            Some(_) if !reads_stdin(options) => Ok(unchanged(&writer)),
+            Some(_) if !reads_stdin(&options.sources) => Ok(unchanged(&writer)),
             _ => Err(Error::AlreadyBuilt {
                 path: path.to_owned(),
                 snapshot,
@@ -80,18 +90,10 @@ pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Resu
 /// wrong, hours of embedding are kept for the next run.
 fn is_bad_source(error: &Error) -> bool {
     match error {
-        Error::EmptyCorpus { .. } => true,
+        Error::EmptyCorpus { .. } | Error::Vectors { .. } | Error::ForeignVectors { .. } => true,
         Error::Corpus(error) => error.is_bad_input(),
         _ => false,
     }
-}
-
-/// What comes through standard input is not known by its name: it is read again, and compared, each time.
-fn reads_stdin(options: &BuildOptions) -> bool {
-    options
-        .sources
-        .iter()
-        .any(|source| source == Path::new(STDIN))
 }
 
 /// Loads the generator once before hours of work that would end with one that cannot be loaded. The
@@ -131,6 +133,8 @@ fn unchanged(writer: &Writer) -> BuildReport {
 struct ReadSummary {
     documents: u64,
     skipped: BTreeMap<String, u64>,
+    /// Vectors to take over instead of embedding.
+    vectors: Option<TakenVectors>,
 }
 
 /// One build under way.
@@ -152,7 +156,10 @@ impl Build<'_> {
             });
         }
         let embedding = Instant::now();
-        self.embed(&staging, &parts, passages)?;
+        match &summary.vectors {
+            Some(vectors) => self.take_over(&staging, &parts, vectors, passages)?,
+            None => self.embed(&staging, &parts, passages)?,
+        }
         self.times.embed = embedding.elapsed().as_secs_f64();
         let committing = Instant::now();
         let snapshot = staging.prepare(self.draft())?.commit()?;
@@ -169,7 +176,11 @@ impl Build<'_> {
                 added: passages,
                 ..PassageCounts::default()
             },
-            embedded: passages,
+            embedded: if summary.vectors.is_some() {
+                0
+            } else {
+                passages
+            },
             skipped: summary.skipped,
             seconds: self.times,
             peak_memory_bytes: None,
@@ -178,43 +189,41 @@ impl Build<'_> {
 
     /// Reads the sources and cuts them into parts, unless an interrupted run was through with that.
     fn split(&mut self, staging: &Staging<'_>) -> Result<ReadSummary> {
-        if !reads_stdin(self.options)
+        if !reads_stdin(&self.options.sources)
             && let Some(summary) = staging.split_summary()?
         {
             return Ok(serde_json::from_value(summary).unwrap_or_default());
         }
-        let reporter = self.context.reporter;
-        let mut source = Source::open(
-            &self.options.sources,
-            read_options(self.options, self.context),
+        let options = self.options;
+        let read_options =
+            options
+                .reading
+                .read_options(&options.splitting, Shard::default(), self.context);
+        let mut feed = Feed::open(
+            &options.sources,
+            &options.reading,
+            read_options,
+            self.context,
         )?;
-        reporter.start(Stage::Split, Unit::Bytes, source.total_bytes());
-        let mut parts = staging.split_writer(self.options.part_passages)?;
-        let summary = self.push_documents(&mut source, &mut parts)?;
+        let mut parts = staging.split_writer(options.part_passages)?;
+        let summary = self.push_documents(&mut feed, &mut parts)?;
+        self.times.read = feed.seconds;
+        drop(feed);
         let splitting = Instant::now();
         parts.finish(&json!(summary))?;
         self.times.split += splitting.elapsed().as_secs_f64();
-        reporter.finish(Stage::Split);
         Ok(summary)
     }
 
     fn push_documents(
         &mut self,
-        source: &mut Source<'_>,
+        feed: &mut Feed<'_>,
         parts: &mut SplitWriter<'_>,
     ) -> Result<ReadSummary> {
         let splitter = Splitter::new(self.options.splitting)?;
-        let limit = self.options.reading.limit.unwrap_or(u64::MAX);
         let mut keys = HashSet::new();
-        let mut summary = ReadSummary::default();
         let mut repeated = 0;
-        while summary.documents < limit {
-            let reading = Instant::now();
-            let document = source.next().transpose()?;
-            self.times.read += reading.elapsed().as_secs_f64();
-            let Some(document) = document else {
-                break;
-            };
+        while let Some(document) = feed.next()? {
             if !keys.insert(ContentHash::of_fields(&[&document.key])) {
                 repeated += 1;
                 continue;
@@ -222,27 +231,19 @@ impl Build<'_> {
             let splitting = Instant::now();
             parts.push(&DocumentMeta::from(&document), &splitter.split(&document))?;
             self.times.split += splitting.elapsed().as_secs_f64();
-            summary.documents += 1;
-            self.tell_progress(source, summary.documents, parts.n_passages());
+            feed.used(parts.n_passages());
         }
-        let skipped = source.summary().skipped();
-        summary.skipped = skipped.map(|(reason, n)| (reason.to_owned(), n)).collect();
+        let skipped = feed.summary().skipped();
+        let mut skipped: BTreeMap<String, u64> =
+            skipped.map(|(reason, n)| (reason.to_owned(), n)).collect();
         if repeated > 0 {
-            summary.skipped.insert("repeated keys".into(), repeated);
+            skipped.insert("repeated keys".into(), repeated);
         }
-        Ok(summary)
-    }
-
-    fn tell_progress(&self, source: &Source<'_>, documents: u64, passages: u64) {
-        // A line for every document would be most of the work.
-        if documents.is_multiple_of(64) {
-            let reporter = self.context.reporter;
-            reporter.advance(Stage::Split, source.position());
-            reporter.message(
-                Stage::Split,
-                &format!("{documents} documents, {passages} passages"),
-            );
-        }
+        Ok(ReadSummary {
+            documents: feed.n_used(),
+            skipped,
+            vectors: feed.vectors(),
+        })
     }
 
     /// Embeds the parts that have no vectors yet.
@@ -269,10 +270,7 @@ impl Build<'_> {
         on_progress: &(dyn Fn(usize) + Sync),
     ) -> Result<()> {
         let encoder = self.encoders.context();
-        let shape = EmbeddingShape {
-            dim: encoder.dim(),
-            element: self.options.element,
-        };
+        let shape = self.shape();
         let mut options = self.context.encode_options();
         options.on_progress = on_progress;
         let mut writer = staging.embeddings_writer(part, shape);
@@ -289,6 +287,86 @@ impl Build<'_> {
             writer.push(vectors)?;
         }
         Ok(writer.finish()?)
+    }
+
+    /// Writes vectors that the source holds, after a look whether they are the encoder's own.
+    fn take_over(
+        &self,
+        staging: &Staging<'_>,
+        parts: &[StagedPart],
+        vectors: &TakenVectors,
+        total: u64,
+    ) -> Result<()> {
+        let reporter = self.context.reporter;
+        reporter.note("vectors are taken over from the source");
+        let columns = &self.options.reading.columns;
+        let column = columns.embeddings.as_deref().unwrap_or_default();
+        let shape = self.shape();
+        if let Some(part) = parts.iter().find(|part| part.n_passages() > 0) {
+            self.compare(staging, part, vectors, column)?;
+        }
+        reporter.start(Stage::Embed, Unit::Vectors, Some(total));
+        let mut done = 0;
+        for part in parts {
+            done += part.n_passages();
+            if part.embedded().is_some() {
+                continue;
+            }
+            let first = part.first_passage().0;
+            let mut rows = vectors.from_passage(first, column, shape.dim)?;
+            let mut writer = staging.embeddings_writer(part, shape);
+            let mut vector = Vec::with_capacity(shape.dim);
+            for _ in 0..part.n_passages() {
+                vector.clear();
+                if !rows.next_into(&mut vector)? {
+                    break;
+                }
+                writer.push(Vectors::f32(&vector, shape.dim).expect("a vector of that width"))?;
+            }
+            self.context.cancel.check()?;
+            writer.finish()?;
+            reporter.advance(Stage::Embed, done);
+        }
+        reporter.finish(Stage::Embed);
+        Ok(())
+    }
+
+    /// Holds the first vectors of a part against what the encoder gives for the same passages.
+    fn compare(
+        &self,
+        staging: &Staging<'_>,
+        part: &StagedPart,
+        vectors: &TakenVectors,
+        column: &str,
+    ) -> Result<()> {
+        let encoder = self.encoders.context();
+        let dim = encoder.dim();
+        let records = staging.passages(part)?.take(COMPARED_PASSAGES);
+        let records = records.collect::<Result<Vec<PassageRecord>, _>>()?;
+        let texts: Vec<PassageText<'_>> = records.iter().map(text).collect();
+        let own = encoder.encode_passages(&texts, &self.context.encode_options())?;
+        let mut rows = vectors.from_passage(part.first_passage().0, column, dim)?;
+        for (record, own) in records.iter().zip(own.chunks_exact(dim)) {
+            let mut taken = Vec::with_capacity(dim);
+            rows.next_into(&mut taken)?;
+            let cosine = cosine(own, &taken);
+            if cosine.is_nan() || cosine < LEAST_COSINE {
+                return Err(Error::ForeignVectors {
+                    path: vectors.files.first().cloned().unwrap_or_default(),
+                    encoder: self.options.models.context_encoder.clone(),
+                    cosine,
+                    title: record.passage.title.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn shape(&self) -> EmbeddingShape {
+        EmbeddingShape {
+            dim: self.encoders.context().dim(),
+            element: self.options.element,
+        }
     }
 
     fn draft(&self) -> Draft {
@@ -316,24 +394,16 @@ impl Build<'_> {
     }
 }
 
-fn read_options<'a>(options: &BuildOptions, context: &Context<'a>) -> ReadOptions<'a> {
-    let reading = &options.reading;
-    ReadOptions {
-        format: reading.format,
-        columns: reading.columns.clone(),
-        strict: reading.strict,
-        threads: context.threads.get(),
-        cancel: context.cancel.clone(),
-        reporter: context.reporter,
-        ..ReadOptions::default()
-    }
-}
-
 fn text(record: &PassageRecord) -> PassageText<'_> {
     PassageText {
         title: &record.passage.title,
         text: &record.passage.text,
     }
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    product(a, b) / (product(a, a) * product(b, b)).sqrt()
 }
 
 fn object(value: Value) -> Map<String, Value> {

@@ -53,6 +53,14 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// More shards than there are ranges of ids.
+    #[error("at most {most} shards expected, found {count}")]
+    TooManyShards {
+        /// How many were asked for.
+        count: u64,
+        /// How many there can be.
+        most: u64,
+    },
     /// The folder holds a knowledge base made by another command.
     #[error("`{}`: holds a knowledge base already, snapshot {snapshot}", path.display())]
     AlreadyBuilt {
@@ -60,6 +68,28 @@ pub enum Error {
         path: PathBuf,
         /// Its current snapshot.
         snapshot: u64,
+    },
+    /// Vectors that were to be taken over and cannot be.
+    #[error("`{}`: {problem}", path.display())]
+    Vectors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Vectors to be taken over that are not those of the encoder that was named.
+    #[error(
+        "`{}`: the vectors are not those of `{encoder}`: cosine {cosine:.3} with its own for the passage \"{title}\"", path.display()
+    )]
+    ForeignVectors {
+        /// The first file of vectors.
+        path: PathBuf,
+        /// The encoder that was named.
+        encoder: String,
+        /// How near the two vectors are; 1 for equal directions.
+        cosine: f32,
+        /// The title of the passage.
+        title: String,
     },
     /// Encoders of different vector spaces.
     #[error(
@@ -180,9 +210,18 @@ impl Error {
             Self::EmptyCorpus { .. } => {
                 "check the path and `--format`; a document needs a text".into()
             }
-            Self::NotAFolder { .. } => "name a new folder for the knowledge base".into(),
+            Self::NotAFolder { .. } => "name a new folder".into(),
+            Self::TooManyShards { .. } => "divide the work into fewer shards".into(),
             Self::AlreadyBuilt { .. } => {
                 "search it as it is, or name a new folder for the new build".into()
+            }
+            Self::Vectors { .. } => {
+                "every row needs a vector of the encoder's width; `--embeddings-column none` embeds anew"
+                    .into()
+            }
+            Self::ForeignVectors { .. } => {
+                "name the encoder that made the vectors, or embed anew with `--embeddings-column none`"
+                    .into()
             }
             Self::EncoderPair { .. } => {
                 "name the two encoders that were trained together, as a `--preset` does".into()

@@ -4,6 +4,8 @@
 //! [`Searcher`] finds passages and its [`Answerer`] writes answers from them, with provenance. What
 //! they return is in [`results`], in the form that the program prints as JSON.
 //!
+//! [`split()`] does the first half alone: sources to files of passages that others read.
+//!
 //! Every call takes a [`Context`]: who hears of progress, what may stop the work, where models run.
 //!
 //! ```no_run
@@ -32,6 +34,7 @@ mod answer;
 mod build;
 mod context;
 mod error;
+mod feed;
 mod kb;
 mod models;
 mod options;
@@ -39,6 +42,8 @@ mod plan;
 pub mod presets;
 pub mod results;
 mod search;
+mod split;
+mod vectors;
 
 pub use answer::{AnswerOptions, Answerer};
 pub use build::build;
@@ -47,6 +52,10 @@ pub use error::{Error, ErrorKind, Result};
 pub use kb::KnowledgeBase;
 pub use options::{BuildOptions, ModelNames, Reading};
 pub use ragdex_core::{Cancel, Cancelled, Element, NoReporter, Reporter, Stage, Unit};
-pub use ragdex_corpus::{Columns, Format, SplitOptions, SplitRule, Splitter, Tail};
+pub use ragdex_corpus::{
+    Columns, Format, KindRules, PageKinds, Shard, SplitOptions, SplitRule, Splitter, Tail,
+    WikiOptions,
+};
 pub use ragdex_rag::{GenerationOptions, RagKind};
 pub use search::Searcher;
+pub use split::{SplitJob, SplitTarget, split};

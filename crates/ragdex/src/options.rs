@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use ragdex_core::Element;
-use ragdex_corpus::{Columns, Format, SplitOptions};
+use ragdex_corpus::{
+    Columns, Format, PageKinds, ReadOptions, Shard, SplitOptions, SplitRule, WikiOptions,
+};
 
+use crate::Context;
 use crate::presets::{MINI, Preset};
 
 /// Everything that decides the knowledge base that [`build`](crate::build()) makes.
@@ -58,6 +61,46 @@ pub struct Reading {
     pub limit: Option<u64>,
     /// Makes a bad record an error.
     pub strict: bool,
+    /// Which pages of a wiki become documents; `None` leaves it to the splitting rule: [`SplitRule::Dpr`]
+    /// takes what its authors took, the others every article, list and disambiguation page.
+    pub pages: Option<PageKinds>,
+    /// Rules for wikitext beside the built-in ones.
+    pub wiki: WikiOptions,
+    /// Goes on behind a damaged place of a dump.
+    pub keep_going: bool,
+}
+
+impl Reading {
+    /// The pages of a wiki that become documents.
+    pub(crate) fn pages(&self, rule: SplitRule) -> PageKinds {
+        let by_rule = || match rule {
+            SplitRule::Dpr => PageKinds::drqa(),
+            _ => PageKinds::default(),
+        };
+        self.pages.clone().unwrap_or_else(by_rule)
+    }
+
+    /// What the reader is asked for, for documents that `splitting` cuts.
+    pub(crate) fn read_options<'a>(
+        &self,
+        splitting: &SplitOptions,
+        shard: Shard,
+        context: &Context<'a>,
+    ) -> ReadOptions<'a> {
+        ReadOptions {
+            format: self.format,
+            columns: self.columns.clone(),
+            pages: self.pages(splitting.rule),
+            wiki: self.wiki.clone(),
+            strict: self.strict,
+            keep_going: self.keep_going,
+            shard,
+            threads: context.threads.get(),
+            cancel: context.cancel.clone(),
+            reporter: context.reporter,
+            ..ReadOptions::default()
+        }
+    }
 }
 
 /// Models by hub id or folder; [`MINI`] names the bundled ones.

@@ -3,38 +3,84 @@
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use ragdex_core::Sha256Hasher;
+use ragdex_core::{Sha256, Sha256Hasher};
+use ragdex_corpus::{KindRules, SplitRule};
 use ragdex_models::EncoderPair;
 use serde_json::{Value, json};
 use walkdir::WalkDir;
 
-use crate::{BuildOptions, Error, Result};
+use crate::{BuildOptions, Error, Reading, Result, SplitJob};
 
 /// Standard input among the sources.
 pub(crate) const STDIN: &str = "-";
 
-/// Makes the plan. Reads no source, only how long its files are and when they were changed.
+/// Makes the plan of a build. Reads no source, only how long its files are and when they were changed.
 ///
 /// # Errors
 /// [`ragdex_corpus::Error::Open`] for a source that cannot be found.
 pub(crate) fn plan(kb: &Path, options: &BuildOptions, encoders: &EncoderPair) -> Result<Value> {
-    let kb = resolved(kb);
-    let sources = options.sources.iter().map(|path| source(path, &kb));
-    let reading = &options.reading;
-    let columns = &reading.columns;
     Ok(json!({
         "command": "build",
-        "sources": sources.collect::<Result<Vec<_>>>()?,
-        "format": reading.format.name(),
-        "columns": [columns.key, columns.title, columns.text, columns.url, columns.revision],
-        "limit": reading.limit,
-        "strict": reading.strict,
+        "sources": sources(&options.sources, kb)?,
+        "reading": reading(&options.reading, options.splitting.rule)?,
         "splitting": options.splitting,
         "context_encoder": encoders.context().description(),
         "question_encoder": encoders.question().description(),
         "generator": options.models.generator,
         "vectors": options.element.to_string(),
         "part_passages": options.part_passages,
+    }))
+}
+
+/// Makes the plan of a split into `folder`.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) fn split_plan(folder: &Path, job: &SplitJob) -> Result<Value> {
+    Ok(json!({
+        "command": "split",
+        "sources": sources(&job.sources, folder)?,
+        "reading": reading(&job.reading, job.splitting.rule)?,
+        "splitting": job.splitting,
+        "to": job.target.name(),
+        "shard": job.shard.to_string(),
+        "dedup": job.dedup,
+        "part_passages": job.part_passages,
+    }))
+}
+
+fn sources(paths: &[PathBuf], folder: &Path) -> Result<Vec<Value>> {
+    let folder = resolved(folder);
+    paths.iter().map(|path| source(path, &folder)).collect()
+}
+
+/// Everything about the reading that decides what comes out, the contents of rule files included.
+fn reading(reading: &Reading, rule: SplitRule) -> Result<Value> {
+    let columns = &reading.columns;
+    let pages = reading.pages(rule);
+    let wiki = &reading.wiki;
+    let contents = |paths: &[PathBuf]| -> Result<Vec<String>> {
+        let hash = |path: &PathBuf| {
+            let content = std::fs::read(path).map_err(|source| open_error(path, source))?;
+            Ok(Sha256::of(&content).to_string())
+        };
+        paths.iter().map(hash).collect()
+    };
+    Ok(json!({
+        "format": reading.format.name(),
+        "columns": [
+            columns.key, columns.title, columns.text, columns.url, columns.revision, columns.embeddings,
+        ],
+        "literal_quotes": columns.literal_quotes,
+        "pages": [pages.articles, pages.disambiguation, pages.lists, pages.rules == KindRules::Drqa],
+        "namespaces": pages.namespaces,
+        "templates": contents(&wiki.templates)?,
+        "words": contents(&wiki.words)?,
+        "template_redirects": wiki.template_redirects,
+        "keep_all_sections": wiki.keep_all_sections,
+        "limit": reading.limit,
+        "strict": reading.strict,
+        "keep_going": reading.keep_going,
     }))
 }
 

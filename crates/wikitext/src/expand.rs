@@ -386,6 +386,29 @@ mod tests {
     }
 
     #[test]
+    fn templates_met_in_the_middle_of_sentences_keep_their_text() {
+        let cases = [
+            ("{{vr|ai}}", "⟨ai⟩"),
+            ("HA {{eqm}} H", "HA ⇌ H"),
+            ("''soil''{{-\"}}.", "''soil''\"."),
+            ("{{nq|افغانستان}}", "افغانستان"),
+            ("{{Vol-en|leopard}}", "leopard"),
+            ("A {{nowrap begin}}B C{{nowrap end}}.", "A B C."),
+            (
+                "I. Newton {{post-nominals|country=GBR|PRS|MP}}",
+                "I. Newton PRS, MP",
+            ),
+            ("({{née|Sklodowska}})", "(née Sklodowska)"),
+            ("on {{bibleref|Mark|3:25|9}},", "on Mark 3:25,"),
+            ("{{US patent|1781541}}", "US patent 1781541"),
+            ("{{gaps|299|792|458}}", "299792458"),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(expanded(text), wanted);
+        }
+    }
+
+    #[test]
     fn parser_functions_and_arguments_give_their_text() {
         assert_eq!(
             expanded("{{formatnum: 1 }}{{uc:aß}}{{ucfirst:ab}}{{PAGENAME}}"),

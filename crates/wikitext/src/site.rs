@@ -31,7 +31,8 @@ impl Namespace {
     }
 }
 
-/// Names that MediaWiki accepts everywhere, and old local names no longer in `<siteinfo>`.
+/// Names that MediaWiki accepts everywhere, and local names that `<siteinfo>` does not list: old ones,
+/// and those that a small language takes over from its neighbour (Latgalian from Latvian).
 const CANONICAL_NAMES: &[(&str, Namespace)] = &[
     ("file", Namespace::File),
     ("image", Namespace::File),
@@ -44,6 +45,17 @@ const CANONICAL_NAMES: &[(&str, Namespace)] = &[
     ("imagem", Namespace::File),
     ("imagen", Namespace::File),
     ("изображение", Namespace::File),
+    ("attēls", Namespace::File),
+    ("slika", Namespace::File),
+    ("kép", Namespace::File),
+    ("kuva", Namespace::File),
+    ("pilt", Namespace::File),
+    ("bilde", Namespace::File),
+    ("billede", Namespace::File),
+    ("grafika", Namespace::File),
+    ("картинка", Namespace::File),
+    ("зображення", Namespace::File),
+    ("kategorija", Namespace::Category),
 ];
 
 /// Languages whose wikis convert between scripts or standards with `-{…}-`.

@@ -194,6 +194,28 @@ mod tests {
     }
 
     #[test]
+    fn words_of_other_languages_are_built_in() {
+        let words = Words::built_in();
+        for heading in [
+            "Siehe auch",
+            "Voir aussi",
+            "См. также",
+            "関連項目",
+            "Nūruodis",
+        ] {
+            assert!(words.is_dropped_section(heading), "{heading}");
+        }
+        // Some articles tell of a country's literature under these.
+        for heading in ["Literatur", "Literatura", "Литература", "Bibliografie"] {
+            assert!(!words.is_dropped_section(heading), "{heading}");
+        }
+        assert!(words.is_list_title("Liste der Berge") && words.is_list_title("Lista de ríos"));
+        assert!(!words.is_list_title("Liszt") && !words.is_list_title("Lista"));
+        assert!(words.is_disambiguation_title("Rēzne (zeimeibu škiršona)"));
+        assert_eq!(words.redirect_target("#PĀRADRESĀCIJA [[A]]"), Some("A"));
+    }
+
+    #[test]
     fn months_are_read_in_three_forms_and_can_be_replaced() {
         let mut words = Words::built_in();
         assert_eq!(words.month("04"), Some("April"));

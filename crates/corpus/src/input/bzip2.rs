@@ -6,6 +6,9 @@
 //! pieces come together in order, and the checksum of each stream is compared. Where data within a
 //! block looks like the magic number, the decoder of the piece fails, and the piece is tried again
 //! together with the next.
+//!
+//! After an error reading can go on: with the next block that is good, or, where blocks cannot be
+//! found, with the next stream.
 
 mod block;
 mod scan;
@@ -42,8 +45,10 @@ pub(super) struct ParallelReader {
     parts: Box<dyn Iterator<Item = Decoded> + Send>,
     data: Vec<u8>,
     given: usize,
-    /// The checksum of the blocks of the stream so far.
-    crc: u32,
+    /// The checksum of the blocks of the stream so far; `None` when one of them was damaged.
+    crc: Option<u32>,
+    /// A part that was drawn and not used.
+    pending: Option<Decoded>,
 }
 
 impl ParallelReader {
@@ -53,23 +58,33 @@ impl ParallelReader {
             parts: ordered::map(threads, Scanner::new(reader), Decoded::of),
             data: Vec::new(),
             given: 0,
-            crc: 0,
+            crc: Some(0),
+            pending: None,
         }
+    }
+
+    fn next_part(&mut self) -> Option<Decoded> {
+        self.pending.take().or_else(|| self.parts.next())
     }
 
     /// Takes the next part; `false` at the end.
     fn advance(&mut self) -> io::Result<bool> {
-        let Some(decoded) = self.parts.next() else {
+        let Some(decoded) = self.next_part() else {
             return Ok(false);
         };
         match decoded.part {
             Part::Block(piece) => self.take_block(piece, decoded.data)?,
             Part::StreamEnd { crc, offset } => {
-                if crc != std::mem::take(&mut self.crc) {
+                let found = self.crc.replace(0);
+                if found.is_some_and(|found| found != crc) {
                     return Err(self.damaged(offset, "the checksum of the stream does not match"));
                 }
             }
-            Part::Damaged { offset, problem } => return Err(self.damaged(offset, problem)),
+            Part::Damaged { offset, problem } => {
+                // A stream begins after this.
+                self.crc = Some(0);
+                return Err(self.damaged(offset, problem));
+            }
             Part::Cut { offset } => return Err(self.truncated(offset)),
             Part::Failed(error) => return Err(error),
         }
@@ -80,7 +95,7 @@ impl ParallelReader {
     /// these fail as well: only half a block does.
     fn take_block(&mut self, mut piece: Piece, mut data: Option<Vec<u8>>) -> io::Result<()> {
         while data.is_none() {
-            match self.parts.next() {
+            match self.next_part() {
                 Some(Decoded {
                     part: Part::Block(rest),
                     data: None,
@@ -92,10 +107,14 @@ impl ParallelReader {
                     part: Part::Cut { offset },
                     ..
                 }) => return Err(self.truncated(offset)),
-                _ => return Err(self.damaged(piece.offset, "a block cannot be decoded")),
+                other => {
+                    self.pending = other;
+                    self.crc = None;
+                    return Err(self.damaged(piece.offset, "a block cannot be decoded"));
+                }
             }
         }
-        self.crc = self.crc.rotate_left(1) ^ piece.crc();
+        self.crc = self.crc.map(|crc| crc.rotate_left(1) ^ piece.crc());
         self.data = data.unwrap_or_default();
         self.given = 0;
         Ok(())

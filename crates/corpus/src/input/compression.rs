@@ -8,7 +8,7 @@ use ::bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 
 use super::bzip2::ParallelReader;
-use super::{Counted, Position};
+use super::{Counted, Decoding, Position};
 use crate::Error;
 
 /// How a file is compressed.
@@ -37,33 +37,51 @@ impl fmt::Display for Compression {
 }
 
 /// First bytes of archives and containers that hold files rather than being one.
-const UNSUPPORTED: [(&[u8], &str); 5] = [
-    (b"PK\x03\x04", "a zip archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"\xfd7zXZ\0", "xz-compressed"),
-    (b"PAR1", "a Parquet file"),
-    (b"%PDF-", "a PDF file"),
+const UNSUPPORTED: [(&[u8], &str, &str); 6] = [
+    (b"PK\x03\x04", "a zip archive", UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", UNPACK),
+    (b"\xfd7zXZ\0", "xz-compressed", UNPACK),
+    (b"PARE", "an encrypted Parquet file", "decrypt it first"),
+    (
+        b"ARROW1",
+        "an Arrow file",
+        "write it as Parquet or JSON lines first",
+    ),
+    (b"%PDF-", "a PDF file", "write its text to a file first"),
 ];
+
+const UNPACK: &str = "unpack it first";
+
+/// Begins a Parquet file.
+pub(super) const PARQUET: &[u8] = b"PAR1";
 
 /// Puts the decoder that the first bytes call for before `raw`.
 pub(super) fn decompress(
     path: &Path,
     mut raw: Counted,
-    threads: usize,
+    decoding: Decoding,
 ) -> Result<(Box<dyn Read + Send>, Compression), Error> {
     let head = raw
         .fill_buf()
         .map_err(|error| Error::from_io(error, path, 0))?;
-    if let Some((_, found)) = UNSUPPORTED
+    if let Some((_, found, remedy)) = UNSUPPORTED
         .iter()
-        .find(|(magic, _)| head.starts_with(magic))
+        .find(|(magic, ..)| head.starts_with(magic))
     {
         return Err(Error::Unsupported {
             path: path.to_owned(),
             found,
+            remedy,
+        });
+    }
+    if head.starts_with(PARQUET) {
+        return Err(Error::NeedsFile {
+            path: path.to_owned(),
+            purpose: "reading Parquet",
         });
     }
     let compression = Compression::of_head(head);
+    let threads = decoding.threads;
     let guard = Guard {
         path: path.to_owned(),
         offset: raw.offset.clone(),
@@ -71,7 +89,10 @@ pub(super) fn decompress(
     };
     let reader: Box<dyn Read + Send> = match compression {
         Compression::None => Box::new(raw),
-        Compression::Bzip2 if threads > 1 => guard.over(ParallelReader::new(path, raw, threads)),
+        // Only this decoder can go on after damage.
+        Compression::Bzip2 if threads > 1 || decoding.keep_going => {
+            guard.over_resuming(ParallelReader::new(path, raw, threads))
+        }
         Compression::Bzip2 => guard.over(MultiBzDecoder::new(raw)),
         Compression::Gzip => guard.over(MultiGzDecoder::new(raw)),
         Compression::Zstd => {
@@ -109,6 +130,18 @@ impl Guard {
         Box::new(Guarded {
             decoder,
             guard: self,
+            can_resume: false,
+            failed: false,
+        })
+    }
+
+    /// The same over a decoder that can be read on after an error.
+    fn over_resuming<R: Read + Send + 'static>(self, decoder: R) -> Box<dyn Read + Send> {
+        Box::new(Guarded {
+            decoder,
+            guard: self,
+            can_resume: true,
+            failed: false,
         })
     }
 
@@ -141,12 +174,19 @@ impl Guard {
 struct Guarded<R> {
     decoder: R,
     guard: Guard,
+    can_resume: bool,
+    /// Nothing follows.
+    failed: bool,
 }
 
 impl<R: Read> Read for Guarded<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.failed {
+            return Ok(0);
+        }
         match self.decoder.read(buf) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                self.failed = !self.can_resume;
                 Err(self.guard.explain(error))
             }
             result => result,

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
+use super::{Archive, Decoding, Position};
+use crate::detect::detect;
 use crate::{BadRecord, Error, Format, Place};
 
 /// Ends of names of files that are read as text.
@@ -19,8 +21,10 @@ pub(crate) struct InputFile {
     pub(crate) path: PathBuf,
     /// The path relative to the folder that was named, with `/`; the bare name of a single file.
     pub(crate) name: String,
-    /// The length; unknown for standard input and pipes.
+    /// The length; unknown for standard input and pipes, which can be read once.
     pub(crate) bytes: Option<u64>,
+    /// It was found in a folder, so that it may be of no kind that is read.
+    pub(crate) in_folder: bool,
 }
 
 impl InputFile {
@@ -46,13 +50,16 @@ pub(crate) struct Listing {
     pub(crate) bad: Vec<BadRecord>,
     /// Files in folders that are of no kind that is read.
     pub(crate) other_files: u64,
+    /// What was left alone, in words.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Lists files in the order given, folders recursively and sorted by name.
 ///
 /// In a folder, hidden entries are skipped and symbolic links followed; a link that leads back to a
 /// folder above it is reported. If the format is to be found out and a folder has text files, the
-/// other files in it are left alone.
+/// other files in it are left alone. Files that describe others, such as `README.md` beside data,
+/// make no folder of texts.
 pub(crate) fn list(paths: &[impl AsRef<Path>], format: Format) -> Result<Listing, Error> {
     let mut listing = Listing::default();
     if paths.is_empty() {
@@ -64,6 +71,7 @@ pub(crate) fn list(paths: &[impl AsRef<Path>], format: Format) -> Result<Listing
                 path: path.to_owned(),
                 name: "-".into(),
                 bytes: None,
+                in_folder: false,
             });
             continue;
         }
@@ -78,6 +86,7 @@ pub(crate) fn list(paths: &[impl AsRef<Path>], format: Format) -> Result<Listing
                 path: path.to_owned(),
                 name: file_name(path),
                 bytes: metadata.is_file().then_some(metadata.len()),
+                in_folder: false,
             });
         }
     }
@@ -99,16 +108,9 @@ impl Listing {
                 }),
             }
         }
-        let text_only = match format {
-            Format::Text => true,
-            Format::Auto => found.iter().any(is_text),
-            _ => false,
-        };
-        let all = found.len();
-        if text_only {
-            found.retain(is_text);
-            self.other_files += (all - found.len()) as u64;
-        }
+        let kept = Kept::of(format, &found);
+        let others: Vec<_> = found.extract_if(.., |file| !kept.holds(file)).collect();
+        self.note(root, kept, &others);
         if found.is_empty() {
             return Err(Error::Empty {
                 path: root.to_owned(),
@@ -117,6 +119,98 @@ impl Listing {
         self.files.append(&mut found);
         Ok(())
     }
+
+    /// Says what of a folder is left alone.
+    fn note(&mut self, root: &Path, kept: Kept, others: &[InputFile]) {
+        let Some(first) = others.first() else {
+            return;
+        };
+        self.other_files += others.len() as u64;
+        let what = match kept {
+            Kept::Texts => "files that are no text",
+            Kept::Parquet => "files that are no Parquet",
+            Kept::Data => "files that describe others",
+        };
+        self.notes.push(format!(
+            "`{}`: {} {what} are left alone, such as `{}`",
+            root.display(),
+            others.len(),
+            first.name
+        ));
+    }
+}
+
+/// Which files of a folder are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Texts,
+    Parquet,
+    /// Whatever describes no others. What each is shows when it is opened.
+    Data,
+}
+
+impl Kept {
+    fn of(format: Format, found: &[InputFile]) -> Self {
+        match format {
+            Format::Text => Self::Texts,
+            Format::Parquet => Self::Parquet,
+            Format::Auto
+                if found
+                    .iter()
+                    .any(|file| is_text(file) && !is_companion(file)) =>
+            {
+                Self::Texts
+            }
+            Format::Auto if found.iter().any(is_text) && !found.iter().any(is_data) => Self::Texts,
+            _ => Self::Data,
+        }
+    }
+
+    fn holds(self, file: &InputFile) -> bool {
+        match self {
+            Self::Texts => is_text(file) && !is_dump_index(file),
+            Self::Parquet => file.extension() == "parquet",
+            Self::Data => !is_companion(file),
+        }
+    }
+}
+
+/// Whether a file describes others or lists their checksums, by its name.
+pub(crate) fn is_companion(file: &InputFile) -> bool {
+    let name = bare_name(file);
+    let starts = ["readme", "license", "licence", "notice", "changelog"];
+    let whole = [
+        "dataset_info.json",
+        "dataset_infos.json",
+        "dataset_dict.json",
+        "state.json",
+        "_success",
+    ];
+    starts.iter().any(|start| name.starts_with(start))
+        || whole.contains(&&*name)
+        || name.ends_with("sums.txt")
+        || is_dump_index(file)
+}
+
+/// Whether a file says where the pages of a multistream dump are, by its name.
+pub(crate) fn is_dump_index(file: &InputFile) -> bool {
+    let name = bare_name(file);
+    name.contains("-multistream-index") && file.extension() == "txt"
+}
+
+fn bare_name(file: &InputFile) -> String {
+    let name = file.name.rsplit('/').next().unwrap_or(&file.name);
+    name.to_lowercase()
+}
+
+/// Whether a file is of a kind that is read, told from its first bytes.
+fn is_data(file: &InputFile) -> bool {
+    if is_text(file) || is_companion(file) {
+        return false;
+    }
+    super::is_parquet(file).unwrap_or(false)
+        || super::open(&file.path, Decoding::PLAIN, &Position::default())
+            .is_ok_and(|opened| Archive::is_one(&opened.head) || detect(file, &opened).is_ok())
 }
 
 fn input_file(root: &Path, entry: &DirEntry) -> InputFile {
@@ -126,6 +220,7 @@ fn input_file(root: &Path, entry: &DirEntry) -> InputFile {
         path: entry.path().to_owned(),
         name: parts.join("/"),
         bytes: entry.metadata().ok().map(|metadata| metadata.len()),
+        in_folder: true,
     }
 }
 

@@ -4,11 +4,11 @@ use ragdex_core::{Document, Section};
 use ragdex_wikitext::{Cause, Counters, Extractor, Page, PageInput, PageKind, SiteInfo};
 
 use super::page::RawPage;
-use super::sha1;
 use super::site::Site;
-use crate::PageKinds;
+use super::{Settings, sha1};
 use crate::options::KindRules;
 use crate::records::{Record, Skip, without_nul};
+use crate::{PageKinds, Shard};
 
 /// Pages that `DrQA` drops by their ids.
 const DRQA_PAGE_IDS: [u64; 2] = [23443579, 52643645];
@@ -18,10 +18,12 @@ pub(super) struct Converter {
     extractor: Extractor,
     site: Site,
     kinds: PageKinds,
+    shard: Shard,
 }
 
 impl Converter {
-    pub(super) fn new(site: &Site, kinds: PageKinds) -> Self {
+    pub(super) fn new(site: &Site, settings: &Settings) -> Self {
+        let kinds = settings.kinds.clone();
         let language = Some(&*site.language).filter(|language| !language.is_empty());
         let info = SiteInfo::new(site.namespaces.clone(), language);
         let yields = match kinds.rules {
@@ -34,16 +36,17 @@ impl Converter {
             },
         };
         Self {
-            extractor: Extractor::new(info).with_kinds(yields),
+            extractor: settings.rules.extractor(info).with_kinds(yields),
             site: site.clone(),
             kinds,
+            shard: settings.shard,
         }
     }
 
     /// Gives the document or the reason against it, after whatever is to be counted beside.
     pub(super) fn convert(&self, page: RawPage) -> Vec<Record> {
         if let Some(skip) = self.refuse(&page) {
-            return vec![Record::Skipped(skip)];
+            return vec![Record::Skipped(skip, None)];
         }
         let mut records = Vec::with_capacity(3);
         let checksum = page.sha1.as_deref();
@@ -62,11 +65,11 @@ impl Converter {
         });
         let is_blank = page.text.trim().is_empty();
         let record = match self.reject(&page, &kind, &counters) {
-            Some(skip) => Record::Skipped(skip),
+            Some(skip) => Record::Skipped(skip, None),
             // An article of nothing but lists is a document all the same, without a passage: its
             // revision is known, and nobody wonders where it went.
             None if !is_blank => Record::Document(self.document(page, sections)),
-            None => Record::Skipped(Skip::Empty),
+            None => Record::Skipped(Skip::Empty, None),
         };
         records.extend([Record::Wikitext(Box::new(counters)), record]);
         records
@@ -74,6 +77,9 @@ impl Converter {
 
     /// What rules a page out before its text is looked at.
     fn refuse(&self, page: &RawPage) -> Option<Skip> {
+        if !self.shard.holds(&key(page)) {
+            return Some(Skip::OtherShard);
+        }
         if page.redirect.is_some() {
             return Some(Skip::Redirect);
         }
@@ -115,9 +121,8 @@ impl Converter {
             path: section.path,
             paragraphs: section.paragraphs.into_iter().map(without_nul).collect(),
         });
-        let id = page.id.expect("pages without an id are bad records");
         Document {
-            key: id.to_string(),
+            key: key(&page),
             url: self.site.url(&page.title),
             revision: page.revision.map(|revision| revision.to_string()),
             timestamp: page.timestamp,
@@ -127,6 +132,11 @@ impl Converter {
             sections: sections.collect(),
         }
     }
+}
+
+fn key(page: &RawPage) -> String {
+    let id = page.id.expect("pages without an id are bad records");
+    id.to_string()
 }
 
 fn is_drqa_disambiguation(page: &RawPage) -> bool {
@@ -166,9 +176,13 @@ mod tests {
     }
 
     fn skip(kinds: PageKinds, page: RawPage) -> Option<Skip> {
-        let records = Converter::new(&Site::default(), kinds).convert(page);
+        let settings = Settings {
+            kinds,
+            ..Settings::default()
+        };
+        let records = Converter::new(&Site::default(), &settings).convert(page);
         records.into_iter().find_map(|record| match record {
-            Record::Skipped(skip) => Some(skip),
+            Record::Skipped(skip, _) => Some(skip),
             _ => None,
         })
     }

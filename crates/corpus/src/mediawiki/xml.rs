@@ -1,6 +1,6 @@
 //! The XML of a dump to pages, in memory bounded by the longest page.
 
-use std::io::BufRead;
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +23,9 @@ const MAX_EVENT_BYTES: u64 = 4 * MAX_TEXT_BYTES as u64;
 
 /// How deep elements may lie in each other. A dump needs 7.
 const MAX_DEPTH: usize = 64;
+
+/// Begins a page, and cannot stand in the text of one, where `<` is written as a reference.
+const PAGE_TAG: &[u8] = b"<page>";
 
 /// What comes out of a dump.
 pub(super) enum Event {
@@ -96,10 +99,19 @@ impl Element {
     }
 }
 
+/// Bytes that are bounded and UTF-8.
+type Input = Limited<Repaired<Box<dyn BufRead + Send>>>;
+
 /// Reads pages one after another.
-pub(super) struct PageReader<R> {
+pub(super) struct PageReader {
     path: PathBuf,
-    xml: quick_xml::Reader<Limited<Repaired<R>>>,
+    xml: quick_xml::Reader<Input>,
+    /// Bytes of XML before the first that `xml` read.
+    base: u64,
+    /// Goes on after damage.
+    keep_going: bool,
+    /// The last that was read was damaged: the next page has to be looked for.
+    is_lost: bool,
     buffer: Vec<u8>,
     open: Vec<Element>,
     /// The names of the open elements, for messages.
@@ -114,16 +126,14 @@ pub(super) struct PageReader<R> {
     seen_root: bool,
 }
 
-impl<R: BufRead> PageReader<R> {
-    pub(super) fn new(path: &Path, reader: R) -> Self {
-        let bounded = Limited::new(Repaired::new(reader), MAX_EVENT_BYTES);
-        let mut xml = quick_xml::Reader::from_reader(bounded);
-        let config = xml.config_mut();
-        config.expand_empty_elements = true;
-        config.allow_dangling_amp = true;
+impl PageReader {
+    pub(super) fn new(path: &Path, reader: Box<dyn BufRead + Send>, keep_going: bool) -> Self {
         Self {
             path: path.to_owned(),
-            xml,
+            xml: parser(reader),
+            base: 0,
+            keep_going,
+            is_lost: false,
             buffer: Vec::new(),
             open: Vec::new(),
             names: Vec::new(),
@@ -136,8 +146,99 @@ impl<R: BufRead> PageReader<R> {
         }
     }
 
-    /// Reads on to the next page; `None` at the end of a dump that is complete.
+    /// Reads on to the next page; `None` at the end of a dump that is complete. Damage is a bad
+    /// record when the reading is to go on, else an error.
     pub(super) fn next(&mut self) -> Result<Option<Event>, Error> {
+        let result = if self.is_lost {
+            self.find_page()
+        } else {
+            self.read()
+        };
+        match result {
+            // What was never a dump does not become one by going on.
+            Err(error) if self.keep_going && (self.seen_root || !is_xml(&error)) => {
+                let bad = error.into_damage(self.last_page)?;
+                self.is_lost = true;
+                Ok(Some(Event::Bad(bad)))
+            }
+            result => result,
+        }
+    }
+
+    /// Looks for the beginning of a page and reads it.
+    fn find_page(&mut self) -> Result<Option<Event>, Error> {
+        let offset = self.position();
+        let (found, skipped) = self.skip_to_page()?;
+        if !found {
+            return Ok(None);
+        }
+        self.base = offset + skipped;
+        let ended = parser(Box::new(io::empty()));
+        let input = std::mem::replace(&mut self.xml, ended).into_inner();
+        self.xml = configured(quick_xml::Reader::from_reader(input));
+        // The tags of what was open are behind the damage.
+        self.xml.config_mut().allow_unmatched_ends = true;
+        let has_root = self.open.first() == Some(&Element::MediaWiki);
+        self.open.truncate(usize::from(has_root));
+        self.names.truncate(usize::from(has_root));
+        self.open.push(Element::Page);
+        self.names.push("page".into());
+        self.seen_root = true;
+        self.is_lost = false;
+        self.trouble = None;
+        self.page = RawPage {
+            offset: self.base - PAGE_TAG.len() as u64,
+            ..RawPage::default()
+        };
+        self.note_invalid();
+        self.trouble = None;
+        self.read()
+    }
+
+    /// Takes bytes up to the end of the next [`PAGE_TAG`]; tells whether there was one, and how many
+    /// bytes were taken.
+    fn skip_to_page(&mut self) -> Result<(bool, u64), Error> {
+        let start = self.position();
+        let (mut matched, mut skipped) = (0, 0);
+        let input = self.xml.get_mut();
+        loop {
+            input.reset();
+            let available = match input.fill_buf() {
+                Ok(available) => available,
+                Err(error) => {
+                    self.base += skipped;
+                    return Err(Error::from_io(error, &self.path, start + skipped));
+                }
+            };
+            if available.is_empty() {
+                return Ok((false, skipped));
+            }
+            let mut used = 0;
+            for &byte in available {
+                used += 1;
+                matched = match byte {
+                    byte if byte == PAGE_TAG[matched] => matched + 1,
+                    b'<' => 1,
+                    _ => 0,
+                };
+                if matched == PAGE_TAG.len() {
+                    break;
+                }
+            }
+            input.consume(used);
+            skipped += used as u64;
+            if matched == PAGE_TAG.len() {
+                return Ok((true, skipped));
+            }
+        }
+    }
+
+    /// Bytes of XML that were read.
+    fn position(&self) -> u64 {
+        self.base + self.xml.buffer_position()
+    }
+
+    fn read(&mut self) -> Result<Option<Event>, Error> {
         loop {
             let mut buffer = std::mem::take(&mut self.buffer);
             buffer.clear();
@@ -191,7 +292,7 @@ impl<R: BufRead> PageReader<R> {
             }
             Element::Page => {
                 self.page = RawPage {
-                    offset: self.xml.buffer_position() - tag.len() as u64 - 2,
+                    offset: self.position() - tag.len() as u64 - 2,
                     ..RawPage::default()
                 };
                 self.trouble = None;
@@ -308,7 +409,7 @@ impl<R: BufRead> PageReader<R> {
 
     /// Bytes that are no UTF-8 spoil the page they are in.
     fn note_invalid(&mut self) {
-        let end = self.xml.buffer_position();
+        let end = self.position();
         while let Some(offset) = self.xml.get_mut().get_mut().next_invalid(end) {
             if self.open.contains(&Element::Page) && self.trouble.is_none() {
                 self.trouble = Some(format!("invalid UTF-8 at byte {offset} of the XML"));
@@ -320,7 +421,10 @@ impl<R: BufRead> PageReader<R> {
         match error {
             XmlError::Io(error) => {
                 let error = Arc::try_unwrap(error).unwrap_or_else(|error| error.kind().into());
-                Error::from_io(error, &self.path, self.xml.buffer_position())
+                if error.kind() == io::ErrorKind::FileTooLarge {
+                    return self.broken(error.to_string());
+                }
+                Error::from_io(error, &self.path, self.position())
             }
             XmlError::Syntax(_) | XmlError::IllFormed(_) if self.at_end() => self.cut(),
             error => self.broken(error.to_string()),
@@ -336,7 +440,7 @@ impl<R: BufRead> PageReader<R> {
     fn cut(&self) -> Error {
         Error::XmlCut {
             path: self.path.clone(),
-            offset: self.xml.buffer_position(),
+            offset: self.position(),
             expected: self
                 .names
                 .last()
@@ -349,11 +453,27 @@ impl<R: BufRead> PageReader<R> {
     fn broken(&self, problem: String) -> Error {
         Error::Xml {
             path: self.path.clone(),
-            offset: self.xml.error_position().max(self.xml.buffer_position()),
+            offset: self.base + self.xml.error_position().max(self.xml.buffer_position()),
             problem,
             last_page: self.last_page,
         }
     }
+}
+
+fn parser(reader: Box<dyn BufRead + Send>) -> quick_xml::Reader<Input> {
+    let input = Limited::new(Repaired::new(reader), MAX_EVENT_BYTES);
+    configured(quick_xml::Reader::from_reader(input))
+}
+
+fn configured(mut xml: quick_xml::Reader<Input>) -> quick_xml::Reader<Input> {
+    let config = xml.config_mut();
+    config.expand_empty_elements = true;
+    config.allow_dangling_amp = true;
+    xml
+}
+
+fn is_xml(error: &Error) -> bool {
+    matches!(error, Error::Xml { .. } | Error::XmlCut { .. })
 }
 
 /// What one piece of XML led to.

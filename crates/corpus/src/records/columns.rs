@@ -44,6 +44,8 @@ pub(crate) struct Row {
     pub(crate) title: String,
     pub(crate) url: Option<String>,
     pub(crate) revision: Option<String>,
+    /// The record is a passage, whose title and text stay as they are.
+    pub(crate) is_passage: bool,
     pub(crate) sections: Vec<Section>,
 }
 
@@ -56,13 +58,19 @@ impl Row {
             title,
             url,
             revision,
+            is_passage,
             sections,
         } = self;
         let mut document = Document {
             key: key.filter(|key| !key.is_empty()).unwrap_or_default(),
-            title: without_nul(title),
+            title: if is_passage {
+                title
+            } else {
+                without_nul(title)
+            },
             url: url.filter(|url| !url.is_empty()),
             revision: revision.filter(|revision| !revision.is_empty()),
+            is_passage,
             sections,
             ..Document::default()
         };
@@ -74,6 +82,16 @@ impl Row {
         }
         document
     }
+}
+
+/// The text of a record: cut into paragraphs, or one paragraph with all its bytes when the record is
+/// a passage, so that it gets the vector that others computed for it.
+pub(super) fn lead(text: &str, is_passage: bool) -> Vec<Section> {
+    vec![Section::lead(if is_passage {
+        vec![text.to_owned()]
+    } else {
+        paragraphs(text)
+    })]
 }
 
 /// Cuts a text at blank lines. NUL becomes U+FFFD, since others' tools end texts at it.

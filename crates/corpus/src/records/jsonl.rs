@@ -84,6 +84,7 @@ fn row(mut object: Object, columns: &Columns) -> Result<Row, String> {
         title,
         url,
         revision,
+        is_passage: false,
         sections: vec![Section::lead(text)],
     })
 }

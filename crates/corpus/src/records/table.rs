@@ -1,15 +1,15 @@
 //! Comma and tab separated tables.
 
-use std::io::{BufRead, Chain};
+use std::io::{BufRead, Chain, Read as _};
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, ErrorKind, ReaderBuilder};
-use ragdex_core::Section;
 
-use super::columns::TEXT;
-use super::{Record, Row, paragraphs};
+use super::columns::{TEXT, lead};
+use super::{Record, Row};
+use crate::input::Opened;
 use crate::limited::Limited;
-use crate::{BadRecord, Columns, Error, Place};
+use crate::{BadRecord, Columns, Error, Format, Place};
 
 /// The longest record that is read; a quotation mark that is never closed runs into it.
 const MAX_RECORD_BYTES: u64 = 64 << 20;
@@ -20,19 +20,19 @@ const END: &[u8] = b"\n\x1aend of table\x1a\n";
 /// [`END`] as a record.
 const END_RECORD: &[u8] = END.trim_ascii();
 
-/// Reads a table whose first bytes are `head`.
+/// Reads a table. The rows of [`Format::PsgsTsv`] are passages.
 ///
 /// With a header the columns go by name. Without one there are two, title and text. Quoting is that
 /// of RFC 4180; a quotation mark inside a field that does not begin with one stands for itself.
-pub(crate) fn read<R: BufRead>(
+pub(crate) fn read(
     path: &Path,
-    head: &[u8],
-    reader: R,
+    opened: Opened,
     columns: &Columns,
-) -> Result<impl Iterator<Item = Result<Record, Error>> + use<R>, Error> {
-    let input = Limited::new(reader.chain(END), MAX_RECORD_BYTES);
+    format: Format,
+) -> Result<impl Iterator<Item = Result<Record, Error>> + Send + use<>, Error> {
+    let input = Limited::new(opened.reader.chain(END), MAX_RECORD_BYTES);
     let csv = ReaderBuilder::new()
-        .delimiter(delimiter(head))
+        .delimiter(delimiter(&opened.head))
         .quoting(!columns.literal_quotes)
         .has_headers(false)
         .flexible(true)
@@ -42,6 +42,7 @@ pub(crate) fn read<R: BufRead>(
         csv,
         record: ByteRecord::new(),
         layout: Layout::default(),
+        is_passages: format == Format::PsgsTsv,
         pending: false,
         ended: false,
     };
@@ -128,6 +129,8 @@ struct Table<R: BufRead> {
     csv: csv::Reader<Limited<Chain<R, &'static [u8]>>>,
     record: ByteRecord,
     layout: Layout,
+    /// The rows are passages.
+    is_passages: bool,
     /// `record` holds the first record, which is data and was not given out.
     pending: bool,
     ended: bool,
@@ -222,7 +225,8 @@ impl<R: BufRead> Table<R> {
             title: cell(layout.title)?.unwrap_or_default().to_owned(),
             url: cell(layout.url)?.map(Into::into),
             revision: cell(layout.revision)?.map(Into::into),
-            sections: vec![Section::lead(paragraphs(text))],
+            is_passage: self.is_passages,
+            sections: lead(text, self.is_passages),
         })
     }
 

@@ -151,6 +151,7 @@ pub(crate) fn read_kilt<R: BufRead>(
                 .and_then(scalar),
             // The first element is the title.
             sections: marked_sections(text.into_iter().skip(1).filter_map(scalar)),
+            is_passage: false,
             title,
         };
         Ok(Record::of(row.into_document()))
@@ -178,7 +179,7 @@ pub(crate) fn read_cirrus<R: BufRead>(
             names.any(|name| name.to_lowercase().contains(":disambig"))
         });
         if let Some(skip) = unwanted(&kinds, namespace, is_disambiguation) {
-            return Ok(Some(Record::Skipped(skip)));
+            return Ok(Some(Record::Skipped(skip, Some(key))));
         }
         let text = take(&mut object, "text").ok_or("field `text` expected")?;
         let row = Row {
@@ -186,6 +187,7 @@ pub(crate) fn read_cirrus<R: BufRead>(
             title: take(&mut object, "title").unwrap_or_default(),
             url: None,
             revision: take(&mut object, "version"),
+            is_passage: false,
             sections: vec![Section::lead(super::paragraphs(&text))],
         };
         Ok(Some(Record::of(row.into_document())))
@@ -206,23 +208,25 @@ pub(crate) fn read_enterprise<R: BufRead>(
         let Some(Value::String(html)) = html.map(Value::take) else {
             return Err("field `article_body.html` expected".into());
         };
+        let key = take_first(&object, &["identifier", "name"]);
         let namespace = object.get("namespace").and_then(|n| n.get("identifier"));
         let namespace = namespace.and_then(Value::as_i64).unwrap_or(0);
         let is_disambiguation = html.contains("mw:PageProp/disambiguation");
         if let Some(skip) = unwanted(&kinds, namespace, is_disambiguation) {
-            return Ok(Record::Skipped(skip));
+            return Ok(Record::Skipped(skip, Some(key.unwrap_or_default())));
         }
         let version = object
             .get("version")
             .and_then(|version| version.get("identifier"));
         let row = Row {
-            key: take_first(&object, &["identifier"]),
+            key,
             revision: version.cloned().and_then(scalar),
             url: take(&mut object, "url"),
             title: take(&mut object, "name").unwrap_or_default(),
             sections: Html::with_rule(code_blocks, is_no_prose)
                 .parse(&html)
                 .sections,
+            is_passage: false,
         };
         Ok(Record::of(row.into_document()))
     })

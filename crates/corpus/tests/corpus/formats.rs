@@ -306,3 +306,32 @@ fn enterprise_html_is_read_by_its_sections() {
     assert_eq!(document.text(), "One.\n\nThree");
     assert_eq!(document.sections[1].path, ["Two"]);
 }
+
+#[test]
+fn passages_stay_passages_byte_for_byte() {
+    let rows = "id\ttext\ttitle\n1\t\" A  \"\"b\"\" \"\tOne\n2\t\"c\n\nd\0\"\t\"\"\"R\"\" Is\"\n3\t\" \"\tEmpty\n";
+    let reading = read_bytes("psgs_w100.tsv", rows).expect();
+    assert!(reading.documents.iter().all(|passage| passage.is_passage));
+    let paragraphs: Vec<_> = reading
+        .documents
+        .iter()
+        .map(|passage| passage.paragraphs().collect::<Vec<_>>())
+        .collect();
+    assert_eq!(paragraphs, [[" A  \"b\" "], ["c\n\nd\0"]]);
+    assert_eq!(reading.keys(), ["1", "2"]);
+    assert_eq!(titles(&reading), ["One", "\"R\" Is"]);
+    assert_eq!(reading.summary.empty, 1);
+
+    let table = ReadOptions {
+        format: Format::Csv,
+        ..ReadOptions::default()
+    };
+    let reading = read_with("psgs_w100.tsv", rows, table).expect();
+    assert!(
+        reading
+            .documents
+            .iter()
+            .all(|document| !document.is_passage)
+    );
+    assert_eq!(reading.texts(), [" A  \"b\" ", "c\n\nd\u{fffd}"]);
+}

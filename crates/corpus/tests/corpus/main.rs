@@ -2,8 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "what tests share panics as tests do")]
 
+mod damage;
+mod folders;
 mod formats;
 mod hostile;
+mod languages;
+mod parquet;
+mod prose;
+mod shards;
 mod split;
 mod wiki;
 mod write;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use ragdex_core::Cancel;
 use ragdex_corpus::{
     Compression, Error, Format, PageKinds, ReadOptions, Source, SplitOptions, SplitRule, Splitter,
+    WikiOptions,
 };
 
 use crate::{
@@ -285,4 +286,104 @@ fn a_reading_can_be_stopped() {
     cancel.cancel();
     assert!(matches!(source.next(), Some(Err(Error::Cancelled(_)))));
     assert!(source.next().is_none());
+}
+
+fn with_wiki(wiki: WikiOptions) -> ReadOptions<'static> {
+    ReadOptions {
+        wiki,
+        ..ReadOptions::default()
+    }
+}
+
+#[test]
+fn rules_for_wikitext_can_be_added() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let templates = file("t.txt", "# mine\nmass | gewicht = \"{1} grams\"\n");
+    let words = file("w.txt", "[dropped sections]\nTrivia\n");
+    let text = "It weighs {{mass|5}}.\n== Trivia ==\nOdd.\n== See also ==\nMore.";
+    let xml = dump(&page(1, "A", text));
+    let tests = [
+        (WikiOptions::default(), "It weighs.\n\nOdd."),
+        (
+            WikiOptions {
+                templates: vec![templates],
+                words: vec![words.clone()],
+                ..WikiOptions::default()
+            },
+            "It weighs 5 grams.",
+        ),
+        (
+            WikiOptions {
+                words: vec![words],
+                keep_all_sections: true,
+                ..WikiOptions::default()
+            },
+            "It weighs.\n\nOdd.\n\nMore.",
+        ),
+    ];
+    for (wiki, expected) in tests {
+        let reading = read_with("a.xml", &*xml, with_wiki(wiki)).expect();
+        assert_eq!(reading.texts(), [expected]);
+    }
+}
+
+#[test]
+fn a_rule_that_cannot_be_read_is_an_error_with_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rules");
+    std::fs::write(&path, "# fine\n\nnonsense\n").unwrap();
+    let templates = WikiOptions {
+        templates: vec![path.clone()],
+        ..WikiOptions::default()
+    };
+    let words = WikiOptions {
+        words: vec![path.clone()],
+        ..WikiOptions::default()
+    };
+    for wiki in [templates, words] {
+        let error = read_with("a.xml", dump(""), with_wiki(wiki)).error.unwrap();
+        let start = format!("`{}`, line 3: ", path.display());
+        assert!(error.to_string().starts_with(&start), "{error}");
+        assert!(error.hint().is_some());
+    }
+    let missing = WikiOptions {
+        words: vec![folder.path().join("missing")],
+        ..WikiOptions::default()
+    };
+    let error = read_with("a.xml", dump(""), with_wiki(missing)).error;
+    assert!(matches!(error, Some(Error::Open { .. })));
+}
+
+#[test]
+fn redirects_among_templates_give_their_targets_over_all_dumps() {
+    let folder = tempfile::tempdir().unwrap();
+    let redirect = "<page><title>Template:Nobrk</title><ns>10</ns><id>7</id>\
+                    <redirect title=\"Template:Nowrap\" /><revision><id>1</id><text>x</text></revision></page>";
+    let files = [
+        ("a.xml", dump(&page(1, "A", "One {{nobrk|two}} three."))),
+        ("b.xml", dump(redirect)),
+    ];
+    let paths = files.map(|(name, xml)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, xml).unwrap();
+        path
+    });
+    let wiki = |template_redirects| WikiOptions {
+        template_redirects,
+        ..WikiOptions::default()
+    };
+    let read = |on| Reading::of(Source::open(&paths, with_wiki(wiki(on)))).expect();
+    assert_eq!(read(false).texts(), ["One three."]);
+    assert_eq!(read(true).texts(), ["One two three."]);
+
+    let error = read_with("-", dump(""), with_wiki(wiki(true)))
+        .error
+        .unwrap();
+    let expected = "`-`: collecting the redirects of templates first needs a file, found a stream";
+    assert_eq!(error.to_string(), expected);
 }

@@ -24,7 +24,7 @@ pub(super) enum Part {
     Block(Piece),
     /// The checksum at the end of a stream.
     StreamEnd { crc: u32, offset: u64 },
-    /// What is there is no bzip2.
+    /// What is there is no bzip2. What follows is another stream.
     Damaged { offset: u64, problem: &'static str },
     /// The file ends inside a stream.
     Cut { offset: u64 },
@@ -40,6 +40,8 @@ pub(super) struct Scanner<R> {
     /// Bytes of the file before `data`.
     offset: u64,
     ended: bool,
+    /// What the blocks of the stream so far say their checksums are, joined as its end joins them.
+    crc: u32,
     state: State,
 }
 
@@ -61,6 +63,8 @@ enum State {
     End {
         at: u64,
     },
+    /// After damage: anything up to the beginning of a stream.
+    Lost,
     Done,
 }
 
@@ -78,6 +82,7 @@ impl<R: BufRead> Iterator for Scanner<R> {
                     scanned,
                 } => self.block(level, start, scanned),
                 State::End { at } => Ok(Some(self.stream_end(at))),
+                State::Lost => self.find_stream(),
                 State::Done => return None,
             };
             match step {
@@ -99,6 +104,7 @@ impl<R: BufRead> Scanner<R> {
             data: Vec::new(),
             offset: 0,
             ended: false,
+            crc: 0,
             state: State::Header,
         }
     }
@@ -123,6 +129,7 @@ impl<R: BufRead> Scanner<R> {
         }
         if let Some(level) = stream_level(&self.data) {
             self.drop_bytes(4);
+            self.crc = 0;
             self.state = State::First { level };
             return Ok(None);
         }
@@ -158,7 +165,7 @@ impl<R: BufRead> Scanner<R> {
     fn block(&mut self, level: u8, start: u64, scanned: usize) -> io::Result<Option<Part>> {
         let from = scanned.max(((start + HEAD_BITS) / 8) as usize);
         if let Some((at, magic)) = find(&self.data, from) {
-            if magic == END && !self.ends_stream(at)? {
+            if magic == END && !self.ends_stream(start, at)? {
                 let scanned = (at / 8) as usize + 1;
                 self.state = State::Block {
                     level,
@@ -185,18 +192,28 @@ impl<R: BufRead> Scanner<R> {
         Ok(None)
     }
 
-    /// Whether the magic number at bit `at` is followed by what follows a stream: a checksum, and the
-    /// end of the file or the header of another stream.
-    fn ends_stream(&mut self, at: u64) -> io::Result<bool> {
+    /// Whether the magic number at bit `at` is followed by what follows a stream whose last block
+    /// begins at bit `start`: its checksum, or any and the end of the file or the header of another
+    /// stream. Either may be damaged.
+    fn ends_stream(&mut self, start: u64, at: u64) -> io::Result<bool> {
         let end = (at + HEAD_BITS).div_ceil(8) as usize;
         self.fill(end + 4)?;
+        if bits(&self.data, at + MAGIC_BITS, 32) as u32 == self.joined_crc(start) {
+            return Ok(true);
+        }
         let rest = self.data.get(end..);
         Ok(rest.is_some_and(|rest| rest.is_empty() || stream_level(rest).is_some()))
+    }
+
+    /// The checksum of the stream up to the block that begins at bit `start`, and with it.
+    fn joined_crc(&self, start: u64) -> u32 {
+        self.crc.rotate_left(1) ^ bits(&self.data, start + MAGIC_BITS, 32) as u32
     }
 
     fn take_block(&mut self, level: u8, start: u64, end: u64, magic: u64) -> Part {
         let offset = self.offset + start / 8;
         let piece = Piece::cut(&self.data, start, end, level, offset);
+        self.crc = self.joined_crc(start);
         self.drop_bytes((end / 8) as usize);
         let start = end % 8;
         self.state = if magic == END {
@@ -219,13 +236,29 @@ impl<R: BufRead> Scanner<R> {
         Part::StreamEnd { crc, offset }
     }
 
+    /// Drops what comes before a header and the block or the end of a stream after it.
+    fn find_stream(&mut self) -> io::Result<Option<Part>> {
+        let mut windows = self.data.windows(START_BYTES);
+        if let Some(at) = windows.position(begins_stream) {
+            self.drop_bytes(at);
+            self.state = State::Header;
+            return Ok(None);
+        }
+        let length = self.data.len().min(START_BYTES - 1);
+        self.drop_bytes(self.data.len() - length);
+        if !self.fill(length + 1)? {
+            self.state = State::Done;
+        }
+        Ok(None)
+    }
+
     fn drop_bytes(&mut self, n: usize) {
         self.data.drain(..n);
         self.offset += n as u64;
     }
 
     fn damaged(&mut self, problem: &'static str) -> Part {
-        self.state = State::Done;
+        self.state = State::Lost;
         Part::Damaged {
             offset: self.offset,
             problem,
@@ -238,6 +271,14 @@ impl<R: BufRead> Scanner<R> {
             offset: self.offset + self.data.len() as u64,
         }
     }
+}
+
+/// A header and a magic number.
+const START_BYTES: usize = 10;
+
+fn begins_stream(start: &[u8]) -> bool {
+    let magic = bits(start, 8 * 4, MAGIC_BITS);
+    stream_level(start).is_some() && (magic == BLOCK || magic == END)
 }
 
 /// The digit of a stream header.

@@ -1,0 +1,123 @@
+//! A source as the stages draw from it: documents one after another, with progress told.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use ragdex_core::{Document, Stage, Unit};
+use ragdex_corpus::{ReadOptions, Source, Summary};
+
+use crate::plan::STDIN;
+use crate::vectors::TakenVectors;
+use crate::{Context, Reading, Result};
+
+/// Documents between two reports of progress: a line for each would be most of the work.
+const REPORT_EVERY: u64 = 64;
+
+/// Draws documents from the sources, up to the limit.
+pub(crate) struct Feed<'a> {
+    context: &'a Context<'a>,
+    source: Source<'a>,
+    limit: u64,
+    given: u64,
+    /// The records of the source that gave no document that was used, by number from 0; kept only when
+    /// vectors are taken over, row for row.
+    left_out: Vec<u64>,
+    /// How many records were met up to the document used last.
+    records: u64,
+    started: Instant,
+    /// Seconds spent waiting for documents.
+    pub(crate) seconds: f64,
+}
+
+impl<'a> Feed<'a> {
+    /// Opens the sources; the stage of splitting begins.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub(crate) fn open(
+        sources: &[PathBuf],
+        reading: &Reading,
+        options: ReadOptions<'a>,
+        context: &'a Context<'a>,
+    ) -> Result<Self> {
+        let started = Instant::now();
+        let source = Source::open(sources, options)?;
+        context
+            .reporter
+            .start(Stage::Split, Unit::Bytes, source.total_bytes());
+        Ok(Self {
+            context,
+            source,
+            limit: reading.limit.unwrap_or(u64::MAX),
+            given: 0,
+            left_out: Vec::new(),
+            records: 0,
+            started,
+            seconds: started.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// The next document; `None` at the end and at the limit.
+    pub(crate) fn next(&mut self) -> Result<Option<Document>> {
+        if self.given >= self.limit {
+            return Ok(None);
+        }
+        let waiting = Instant::now();
+        let document = self.source.next().transpose()?;
+        self.seconds += waiting.elapsed().as_secs_f64();
+        Ok(document)
+    }
+
+    /// Counts a document that was used, and tells how far the work is.
+    pub(crate) fn used(&mut self, passages: u64) {
+        self.given += 1;
+        if self.source.has_embeddings() {
+            let records = self.source.summary().records;
+            self.left_out.extend(self.records..records - 1);
+            self.records = records;
+        }
+        if self.given.is_multiple_of(REPORT_EVERY) {
+            let reporter = self.context.reporter;
+            let rate = self.given as f64 / self.started.elapsed().as_secs_f64().max(0.001);
+            let given = self.given;
+            let message = format!("{given} documents ({rate:.0}/s), {passages} passages");
+            reporter.message(Stage::Split, &message);
+            reporter.advance(Stage::Split, self.source.position());
+        }
+    }
+
+    /// The vectors that lie in the source, when their column was named and is there.
+    pub(crate) fn vectors(&self) -> Option<TakenVectors> {
+        self.source.has_embeddings().then(|| TakenVectors {
+            files: self.source.files().to_vec(),
+            left_out: self.left_out.clone(),
+        })
+    }
+
+    /// How many documents were used.
+    pub(crate) fn n_used(&self) -> u64 {
+        self.given
+    }
+
+    /// What was read and left out so far.
+    pub(crate) fn summary(&self) -> &Summary {
+        self.source.summary()
+    }
+
+    /// The format of the source read last.
+    pub(crate) fn format(&self) -> ragdex_corpus::Format {
+        self.source.format()
+    }
+}
+
+impl Drop for Feed<'_> {
+    fn drop(&mut self) {
+        self.context.reporter.finish(Stage::Split);
+    }
+}
+
+/// Whether one of the sources is standard input. What comes through it is not known by its name: it is
+/// read again each time.
+pub(crate) fn reads_stdin(sources: &[PathBuf]) -> bool {
+    sources.iter().any(|source| source == Path::new(STDIN))
+}
