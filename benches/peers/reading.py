@@ -24,6 +24,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
@@ -92,24 +93,27 @@ def measure(command):
 
 
 class Program:
-    """A command that writes JSON lines to standard output or to `{out}`."""
+    """A command that writes JSON lines to standard output, to the file `{out}` or into such a folder."""
 
     def __init__(self, name, command):
         self.name, self.command = name, shlex.split(command)
 
     def run(self, source, folder, threads=1):
-        out = folder / "out.jsonl"
-        values = {"input": source, "out": out, "threads": threads}
-        command = [word.format(**values) for word in self.command]
-        # A program that makes `{out}` itself may refuse to replace it.
-        names_out = any("{out}" in word for word in self.command)
+        out, stdout = folder / "out", folder / "stdout"
+        shutil.rmtree(out, ignore_errors=True)
         out.unlink(missing_ok=True)
-        run = Run(command, folder / "stdout" if names_out else out)
-        written = out if out.exists() else folder / "stdout"
-        with open(written, "rb") as lines:
-            run.n_lines = sum(chunk.count(b"\n") for chunk in iter(lambda: lines.read(1 << 20), b""))
-        run.mb_out = written.stat().st_size / 1e6
+        values = {"input": source, "out": out, "threads": threads}
+        run = Run([word.format(**values) for word in self.command], stdout)
+        written = out if out.exists() else stdout
+        files = list(written.glob("*.jsonl")) if written.is_dir() else [written]
+        run.n_lines = sum(map(count_lines, files))
+        run.mb_out = sum(file.stat().st_size for file in files) / 1e6
         return run
+
+
+def count_lines(path):
+    with open(path, "rb") as lines:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: lines.read(1 << 20), b""))
 
 
 def programs(arguments):
