@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Each FILE is wikitext; pages in it are told apart by a line that holds only a form feed, so one
-//! file can hold a whole sample. Linear time shows as a factor of about ten from column to column.
+//! file can hold a whole sample. Each time is the best of a few runs; linear time shows as a factor of
+//! about ten from column to column. A summary of the slowest follows.
 #![expect(
     clippy::print_stdout,
     reason = "a program that prints its measurements"
@@ -17,6 +18,15 @@ use std::time::Instant;
 use ragdex_wikitext::{Extractor, PageInput, SiteInfo};
 
 const SIZES: [usize; 3] = [100_000, 1_000_000, 10_000_000];
+
+/// Runs of each page, of which the best counts.
+const RUNS: usize = 3;
+
+/// Sequences of pieces drawn from all units.
+const MIXES: u64 = 5;
+
+/// How many of the slowest the summary names.
+const NAMED: usize = 5;
 
 /// What is repeated to fill a page; the parts after `…` stand once at the end for each repetition.
 const UNITS: &[&str] = &[
@@ -106,6 +116,19 @@ const UNITS: &[&str] = &[
     "&#91;",
     "{{nowrap|1=",
     "{{small|[[",
+    "\n! a !!",
+    "\n|-\n! a || b",
+    "|}}",
+    "''''",
+    "<gallery>\n",
+    "<includeonly>",
+    "<syntaxhighlight inline>",
+    "<blockquote>",
+    "{{#if:",
+    "{{subst:",
+    "[[Category:a|",
+    "[[a|]]",
+    "-->",
 ];
 
 /// Openings and closings that nest.
@@ -158,51 +181,86 @@ fn hostile_pages() {
         "{:>28} {:>9} {:>9} {:>9}  seconds",
         "construct", "100 kB", "1 MB", "10 MB"
     );
+    let mut rows = Vec::new();
     for unit in UNITS {
-        row(&extractor, unit, |size| unit.repeat(size / unit.len()));
+        rows.push(row(&extractor, unit, |size| unit.repeat(size / unit.len())));
     }
     for (open, close) in NESTS {
         let name = format!("{open}…{close}");
-        row(&extractor, &name, |size| {
+        rows.push(row(&extractor, &name, |size| {
             let n = size / (open.len() + close.len() + 1);
             format!("{}{}{}", open.repeat(n), "x".repeat(n), close.repeat(n))
-        });
+        }));
     }
-    row(&extractor, "all mixed", |size| {
-        let mut seed = 1_u64;
-        let mut text = String::with_capacity(size);
-        while text.len() < size {
-            seed = seed
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            text.push_str(UNITS[(seed >> 33) as usize % UNITS.len()]);
-        }
-        text
-    });
+    for seed in 1..=MIXES {
+        let name = format!("all mixed, {seed}");
+        rows.push(row(&extractor, &name, |size| mix(seed, size)));
+    }
+    summarise(rows);
 }
 
-fn row(extractor: &Extractor, name: &str, page_of: impl Fn(usize) -> String) {
-    let seconds = SIZES.map(|size| {
-        let text = page_of(size);
-        let start = Instant::now();
-        black_box(extractor.extract(&PageInput {
-            title: "Title",
-            namespace: 0,
-            redirect: None,
-            text: &text,
-        }));
-        start.elapsed().as_secs_f64()
-    });
-    let odd = if seconds[2] > 0.5 && seconds[2] > 25.0 * seconds[1] {
-        "  NOT LINEAR"
-    } else {
-        ""
-    };
+/// Units in an order that the seed decides.
+fn mix(mut seed: u64, size: usize) -> String {
+    let mut text = String::with_capacity(size);
+    while text.len() < size {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        text.push_str(UNITS[(seed >> 33) as usize % UNITS.len()]);
+    }
+    text
+}
+
+/// The times of one construct.
+struct Row {
+    name: String,
+    seconds: [f64; SIZES.len()],
+}
+
+impl Row {
+    /// Time per byte at each size, over that at the smallest.
+    fn growth(&self) -> [f64; SIZES.len()] {
+        let per_byte = |i: usize| self.seconds[i] / SIZES[i] as f64;
+        [0, 1, 2].map(|i| per_byte(i) / per_byte(0))
+    }
+}
+
+fn row(extractor: &Extractor, name: &str, page_of: impl Fn(usize) -> String) -> Row {
+    let seconds = SIZES.map(|size| best_of(extractor, &page_of(size)));
+    let name = name.escape_debug().to_string();
     let [a, b, c] = seconds;
-    println!(
-        "{:>28} {a:>9.5} {b:>9.5} {c:>9.5}{odd}",
-        name.escape_debug().to_string()
-    );
+    println!("{name:>28} {a:>9.5} {b:>9.5} {c:>9.5}");
+    Row { name, seconds }
+}
+
+fn best_of(extractor: &Extractor, text: &str) -> f64 {
+    let page = PageInput {
+        title: "Title",
+        namespace: 0,
+        redirect: None,
+        text,
+    };
+    let time = || {
+        let start = Instant::now();
+        black_box(extractor.extract(&page));
+        start.elapsed().as_secs_f64()
+    };
+    (0..RUNS).map(|_| time()).fold(f64::INFINITY, f64::min)
+}
+
+/// Prints the constructs that took longest, and those whose time grew fastest with the page.
+fn summarise(mut rows: Vec<Row>) {
+    rows.sort_by(|a, b| b.seconds[1].total_cmp(&a.seconds[1]));
+    println!("\n{} constructs; slowest at 1 MB:", rows.len());
+    for Row { name, seconds } in &rows[..NAMED] {
+        println!("{name:>28} {:.4} s", seconds[1]);
+    }
+    rows.sort_by(|a, b| b.growth()[2].total_cmp(&a.growth()[2]));
+    println!("time per byte, 100 kB : 1 MB : 10 MB, steepest:");
+    for row in &rows[..NAMED] {
+        let [a, b, c] = row.growth();
+        println!("{:>28} {a:.0} : {b:.2} : {c:.2}", row.name);
+    }
 }
 
 /// Prints the best of five runs over all pages of `file`.

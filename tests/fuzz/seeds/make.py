@@ -9,8 +9,10 @@ is told by the function of its target in `../src`.
 
 import bz2
 import gzip
+import io
 import json
 import pathlib
+import tarfile
 import zlib
 from xml.sax.saxutils import escape, quoteattr
 
@@ -68,6 +70,7 @@ def dumps():
     yield "slots", "@", xml(page(21, "N", body("n") + "<content><role>aux</role><text>x</text></content>"))
     yield "fragment", "D", good
     yield "cut", "@", xml(good)[:-30]
+    yield "keep_going", "\\", xml(good, "<page><title>x</y>", page(24, "Q", body("q")), good)[:-30]
     yield "utf16", "H", xml(good).encode("utf-16")
     yield "latin1", "@", xml(page(22, "O", body("é"))).encode("latin-1")
     yield "doctype", "@", '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]>' + xml(page(23, "P", "<text>&b;</text>"), site="")
@@ -116,6 +119,16 @@ HTML = (
 )
 
 
+def tar(files):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content.encode())
+            archive.addfile(entry, io.BytesIO(content.encode()))
+    return out.getvalue()
+
+
 def source():
     """Each format by name and by content, packed in each way; the lower bits choose as `@` to `O`."""
     formats = [
@@ -140,6 +153,9 @@ def source():
     text = b'{"text": "a"}\n'
     block = (len(text) << 3 | 1).to_bytes(3, "little")
     yield "zstd_raw", b"A`\x28\xb5\x2f\xfd\x20" + bytes([len(text)]) + block + text
+    yield "keep_going", bytes([ord("O"), 0x80 | 0x20]) + two[:-9]
+    yield "tar", b"@`" + tar({"a.ndjson": ENTERPRISE, "b.txt": "x", "c.ndjson": ENTERPRISE})
+    yield "tar_gzip", b"@`" + gzip.compress(tar({"a.jsonl": JSONL}), mtime=0)
     yield "zip", b"@@PK\x03\x04" + zlib.compress(b"a")
 
 

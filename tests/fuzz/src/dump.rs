@@ -10,6 +10,7 @@ const STRICT: u8 = 1;
 const DRQA: u8 = 2;
 const THREADS: u8 = 4;
 const PIECES: u8 = 8;
+const KEEP_GOING: u8 = 16;
 
 /// Reads a dump: a byte of options, then XML.
 ///
@@ -27,6 +28,7 @@ pub fn dump(mut data: &[u8]) {
             PageKinds::drqa()
         },
         strict: choice & STRICT != 0,
+        keep_going: choice & KEEP_GOING != 0,
         threads: 1,
         ..ReadOptions::default()
     };

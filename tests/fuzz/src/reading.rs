@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use ragdex_core::Document;
-use ragdex_corpus::{ReadOptions, Source, Summary};
+use ragdex_corpus::{Error, ReadOptions, Source, Summary};
 
 /// Documents, totals and the error at the end of one reading.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,19 +65,21 @@ fn check_document(document: &Document) {
             "an empty section: {document:?}"
         );
     }
-    let fields = [&document.key, &document.title];
-    for text in fields
-        .into_iter()
-        .map(String::as_str)
-        .chain(document.paragraphs())
-    {
+    // The key is left as it is: it names the document.
+    let texts = document.paragraphs().chain([&*document.title]);
+    for text in texts {
         assert!(!text.contains('\0'), "NUL: {document:?}");
     }
 }
 
-/// An error as people see it, with its causes.
-fn message(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
+/// An error as people see it, with its causes. Damage is told by the decoder that meets it, as far as
+/// that has read, and damaged marks look like missing ones: only what is damaged is the same for all.
+fn message(error: &Error) -> String {
+    if let Error::Damaged { compression, .. } | Error::Truncated { compression, .. } = error {
+        return format!("the {compression} data is damaged or cut off");
+    }
+    let first: &dyn std::error::Error = error;
+    let causes = std::iter::successors(Some(first), |error| error.source());
     let texts: Vec<String> = causes.map(ToString::to_string).collect();
     texts.join(": ")
 }

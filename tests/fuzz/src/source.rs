@@ -1,4 +1,4 @@
-//! Every format, compressed or not.
+//! Every format that can be read from a stream, compressed or not, in a tar archive or not.
 
 use std::io::{Read as _, Write as _};
 
@@ -32,6 +32,7 @@ const STRICT: u8 = 4;
 const NO_CODE_BLOCKS: u8 = 8;
 const LITERAL_QUOTES: u8 = 16;
 const THREADS: u8 = 32;
+const KEEP_GOING: u8 = 128;
 
 /// What is done to the content before it is read. Bytes that are compressed already are read as
 /// they are.
@@ -60,6 +61,7 @@ pub fn source(mut data: &[u8]) {
         },
         code_blocks: choice & NO_CODE_BLOCKS == 0,
         strict: choice & STRICT != 0,
+        keep_going: choice & KEEP_GOING != 0,
         threads: 1,
         ..ReadOptions::default()
     };
@@ -113,7 +115,14 @@ fn unpacks(content: &[u8]) -> bool {
 
 /// Whether a source refuses the content as a file of another kind.
 fn is_archive(content: &[u8]) -> bool {
-    let magic: [&[u8]; 5] = [b"PK\x03\x04", b"7z\xbc\xaf", b"\xfd7zXZ", b"PAR1", b"%PDF-"];
+    let magic: [&[u8]; 6] = [
+        b"PK\x03\x04",
+        b"7z\xbc\xaf",
+        b"\xfd7zXZ",
+        b"PAR",
+        b"ARROW1",
+        b"%PDF-",
+    ];
     magic.iter().any(|magic| content.starts_with(magic))
 }
 

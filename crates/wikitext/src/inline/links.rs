@@ -5,7 +5,7 @@ use memchr::memchr;
 use super::external::starts_with_scheme;
 use super::{Pass, run_end};
 use crate::Cause;
-use crate::marks::MARK;
+use crate::marks::{FORMULA, LITERAL, MARK};
 use crate::site::{Namespace, is_language_code};
 
 /// Most links of text open at once. They do not nest in MediaWiki; the bound keeps the time linear
@@ -228,6 +228,10 @@ fn ends_prefix(byte: u8) -> bool {
 /// What is left of a target by the pipe trick: without namespace, and without the parenthesis at
 /// its end or else what follows the first comma. Gives start and end.
 fn pipe_trick(target: &str) -> (usize, usize) {
+    // A cut inside literal content would part it from its end, and the line would be literal.
+    if target.bytes().any(|b| matches!(b, LITERAL | FORMULA)) {
+        return (0, target.len());
+    }
     let colon_first = usize::from(target.starts_with(':'));
     let start = target[colon_first..]
         .find(':')
@@ -297,6 +301,7 @@ mod tests {
             resolved("[[A (b)|]] [[A, B|]] [[Help:A (b), c|]]"),
             "A A A (b)"
         );
+        assert_eq!(resolved("[[A\u{3}, B\u{4}|]] c"), "A\u{3}, B\u{4} c");
         assert_eq!(resolved("[[[a]]] a]] [[b"), "[a] a b");
     }
 
