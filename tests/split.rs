@@ -221,11 +221,13 @@ fn standard_input_is_read_and_never_taken_for_known() {
 #[test]
 fn a_stop_leaves_a_folder_that_the_same_command_finishes() {
     let dir = Dir::new();
-    let mut text = String::new();
+    let mut text = Vec::new();
     for n in 0..200_000 {
-        text.push_str(&format!(
-            "{{\"key\":\"{n}\",\"title\":\"T{n}\",\"text\":\"some words of {n}\"}}\n"
-        ));
+        writeln!(
+            text,
+            "{{\"key\":\"{n}\",\"title\":\"T{n}\",\"text\":\"some words of {n}\"}}"
+        )
+        .unwrap();
     }
     dir.write("rows.jsonl", &text);
     let arguments = [

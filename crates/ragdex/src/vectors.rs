@@ -344,13 +344,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a");
         write(&file, 0, 3, DataType::Float32);
-        let mut rows = VectorRows::open(&[file.clone()], "embeddings", 3, 1).unwrap();
+        let mut rows = VectorRows::open(std::slice::from_ref(&file), "embeddings", 3, 1).unwrap();
         let error = rows.next_into(&mut Vec::new()).unwrap_err().to_string();
         assert!(
             error.contains("row 1: a vector of 3 numbers expected, found 2"),
             "{error}"
         );
-        assert!(VectorRows::open(&[file.clone()], "vectors", 2, 0).is_err());
+        assert!(VectorRows::open(std::slice::from_ref(&file), "vectors", 2, 0).is_err());
         let mut rows = VectorRows::open(&[file], "text", 2, 0).unwrap();
         assert!(rows.next_into(&mut Vec::new()).is_err());
     }

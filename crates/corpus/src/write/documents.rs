@@ -10,10 +10,11 @@ use super::jsonl::write_line;
 
 /// Writes one JSON object a line for each document.
 ///
-/// `key`, `title`, then `url`, `revision` and `timestamp` where they are known, `sections` (a list
-/// of `{"path": [headings], "paragraphs": [texts]}`) and `text`, all paragraphs joined by a blank
-/// line: programs that read the JSON of `WikiExtractor` find what they look for but the id, which
-/// is named `key` here, since it need not be a page id.
+/// `key`, `title`, then `url`, `revision` and `timestamp` where they are known, `text` (all paragraphs
+/// joined by a blank line) and `sections`, a list of `{"path": [headings], "paragraphs": n}` that tells
+/// how many of these paragraphs stand under which headings. Programs that read the JSON of
+/// `WikiExtractor` find what they look for but the id, which is named `key` here, since it need not be
+/// a page id.
 ///
 /// # Examples
 ///
@@ -29,7 +30,7 @@ use super::jsonl::write_line;
 /// };
 /// let mut writer = DocumentsWriter::new(Vec::new());
 /// writer.write(&document)?;
-/// let expected = r#"{"key":"12","title":"Aruba","sections":[{"path":[],"paragraphs":["An island."]}],"text":"An island."}"#;
+/// let expected = r#"{"key":"12","title":"Aruba","text":"An island.","sections":[{"path":[],"paragraphs":1}]}"#;
 /// assert_eq!(String::from_utf8(writer.finish()?)?, format!("{expected}\n"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -59,8 +60,8 @@ impl<W: Write> DocumentsWriter<W> {
             url: document.url.as_deref(),
             revision: document.revision.as_deref(),
             timestamp: document.timestamp.as_deref(),
-            sections: Sections(&document.sections),
             text: Text(document),
+            sections: Sections(&document.sections),
         };
         write_line(&mut self.writer, &mut self.line, &line)
     }
@@ -85,8 +86,8 @@ struct Line<'a> {
     revision: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     timestamp: Option<&'a str>,
-    sections: Sections<'a>,
     text: Text<'a>,
+    sections: Sections<'a>,
 }
 
 /// Sections, written without a copy.
@@ -96,7 +97,7 @@ impl Serialize for Sections<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(|section| SectionLine {
             path: &section.path,
-            paragraphs: &section.paragraphs,
+            paragraphs: section.paragraphs.len(),
         }))
     }
 }
@@ -104,7 +105,7 @@ impl Serialize for Sections<'_> {
 #[derive(Serialize)]
 struct SectionLine<'a> {
     path: &'a [String],
-    paragraphs: &'a [String],
+    paragraphs: usize,
 }
 
 /// The text of a document, joined while it is written.
