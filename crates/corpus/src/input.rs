@@ -199,10 +199,36 @@ impl Read for Failure {
     }
 }
 
+/// The longest mark that tells a kind of file, in bytes, and more.
+const MARK_BYTES: usize = 16;
+
+/// Gives at least [`MARK_BYTES`] at the first reading, however little a pipe gives at a time, unless there
+/// are fewer.
+struct FullStart {
+    reader: Box<dyn Read + Send>,
+    started: bool,
+}
+
+impl Read for FullStart {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut n = self.reader.read(buf)?;
+        while !self.started && 0 < n && n < MARK_BYTES.min(buf.len()) {
+            match self.reader.read(&mut buf[n..]) {
+                Ok(0) => break,
+                Ok(more) => n += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.started = true;
+        Ok(n)
+    }
+}
+
 /// Counts bytes as they are used, and says where the operating system failed.
 pub(crate) struct Counted {
     path: PathBuf,
-    reader: BufReader<Box<dyn Read + Send>>,
+    reader: BufReader<FullStart>,
     /// Bytes taken from this file.
     offset: Position,
     /// Bytes taken from all files.
@@ -213,7 +239,13 @@ impl Counted {
     fn new(path: &Path, reader: Box<dyn Read + Send>, total: Position) -> Self {
         Self {
             path: path.to_owned(),
-            reader: BufReader::with_capacity(BUFFER_BYTES, reader),
+            reader: BufReader::with_capacity(
+                BUFFER_BYTES,
+                FullStart {
+                    reader,
+                    started: false,
+                },
+            ),
             offset: Position::default(),
             total,
         }

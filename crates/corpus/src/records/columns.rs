@@ -62,7 +62,7 @@ impl Row {
             sections,
         } = self;
         let mut document = Document {
-            key: key.filter(|key| !key.is_empty()).unwrap_or_default(),
+            key: without_nul(key.unwrap_or_default()),
             title: if is_passage {
                 title
             } else {

@@ -73,6 +73,7 @@ fn row(mut object: Object, columns: &Columns) -> Result<Row, String> {
     let Some((name, text)) = take(&text_names) else {
         return Err(format!("field `{}` expected", text_names[0]));
     };
+    let sections = take(&["sections"]).map(|(_, value)| value);
     let mut text = texts(&name, text)?;
     let title = match title.and_then(|(_, value)| scalar(value)) {
         Some(title) => title,
@@ -85,8 +86,30 @@ fn row(mut object: Object, columns: &Columns) -> Result<Row, String> {
         url,
         revision,
         is_passage: false,
-        sections: vec![Section::lead(text)],
+        sections: sections
+            .and_then(|layout| in_sections(&layout, &text))
+            .unwrap_or_else(|| vec![Section::lead(text)]),
     })
+}
+
+/// Puts the paragraphs under their headings, as [`DocumentsWriter`](crate::DocumentsWriter) counts them;
+/// `None` when the layout is another or does not fit.
+fn in_sections(layout: &Value, text: &[String]) -> Option<Vec<Section>> {
+    let mut rest = text;
+    let mut sections = Vec::new();
+    for section in layout.as_array()? {
+        let path = section.get("path")?.as_array()?.iter();
+        let path: Option<Vec<String>> =
+            path.map(|heading| Some(heading.as_str()?.into())).collect();
+        let n = usize::try_from(section.get("paragraphs")?.as_u64()?).ok()?;
+        let (paragraphs, behind) = rest.split_at_checked(n)?;
+        sections.push(Section {
+            path: path?,
+            paragraphs: paragraphs.to_vec(),
+        });
+        rest = behind;
+    }
+    rest.is_empty().then_some(sections)
 }
 
 /// Takes the title off the first line, as Pyserini packs both into one field.

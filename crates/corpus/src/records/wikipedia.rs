@@ -124,7 +124,7 @@ impl<R: BufRead> Tagged<R> {
 fn tag_attribute(tag: &str, name: &str) -> Option<String> {
     let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
     // A title may hold quotation marks; the attributes are always in this order.
-    let end = ["\" url=\"", "\" title=\"", "\">"]
+    let end = ["\" revid=\"", "\" url=\"", "\" title=\"", "\">"]
         .iter()
         .filter_map(|end| rest.find(end))
         .min()?;

@@ -138,7 +138,7 @@ pub(super) fn kilt(document: &Document, options: &SplitOptions) -> Vec<Piece> {
         for sentence in paragraph.split_sentence_bounds() {
             let n = sentence
                 .split_word_bounds()
-                .filter(|part| !part.trim().is_empty())
+                .filter(|part| !part.trim_matches(word::is_space).is_empty())
                 .count();
             if chunk.n_words > 0 && chunk.n_words + n >= options.words {
                 chunks.push(std::mem::replace(&mut chunk, Chunk::new(section)));

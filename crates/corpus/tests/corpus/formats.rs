@@ -4,7 +4,7 @@ use std::fs;
 
 use ragdex_corpus::{Columns, Error, Format, ReadOptions, Source};
 
-use crate::{Notes, Reading, bzip2, read_bytes, read_with};
+use crate::{Notes, Reading, bzip2, gzip, read_bytes, read_with, threads, zstd};
 
 fn titles(reading: &Reading) -> Vec<&str> {
     reading
@@ -334,4 +334,46 @@ fn passages_stay_passages_byte_for_byte() {
             .all(|document| !document.is_passage)
     );
     assert_eq!(reading.texts(), [" A  \"b\" ", "c\n\nd\u{fffd}"]);
+}
+
+/// Gives a byte at a time, as a slow pipe may.
+struct Drops(std::io::Cursor<Vec<u8>>);
+
+impl std::io::Read for Drops {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let n = buf.len().min(1);
+        std::io::Read::read(&mut self.0, &mut buf[..n])
+    }
+}
+
+#[test]
+fn compression_is_recognised_in_a_pipe_that_gives_little_at_a_time() {
+    let rows = br#"{"title": "A", "text": "a b"}"#;
+    for packed in [bzip2(rows), gzip(rows), zstd(rows), rows.to_vec()] {
+        let drops = Drops(std::io::Cursor::new(packed));
+        let reading = Reading::of(Source::from_reader("-", drops, threads(2))).expect();
+        assert_eq!(reading.texts(), ["a b"]);
+    }
+}
+
+#[test]
+fn tagged_documents_may_name_their_revision() {
+    let tagged = "<doc id=\"1\" revid=\"2\" url=\"u\" title=\"A\">\nA\n\na\n</doc>\n";
+    assert_eq!(read_bytes("wiki_00", tagged).expect().keys(), ["1"]);
+}
+
+#[test]
+fn sections_that_do_not_fit_their_text_are_not_believed() {
+    for sections in [
+        r#"[{"path":["A"],"paragraphs":2}]"#,
+        r#"[{"path":["A"],"paragraphs":-1}]"#,
+        r#"[{"path":["A"]}]"#,
+        r#"[{"path":["A"],"paragraphs":18446744073709551615},{"path":[],"paragraphs":2}]"#,
+        "7",
+    ] {
+        let row = format!("{{\"title\":\"T\",\"text\":\"a\",\"sections\":{sections}}}");
+        let reading = read_bytes("rows.jsonl", row).expect();
+        let lead = ragdex_core::Section::lead(vec!["a".into()]);
+        assert_eq!(reading.documents[0].sections, [lead], "{sections}");
+    }
 }

@@ -193,16 +193,16 @@ fn a_document_keeps_its_sections_in_json() {
     writer.write(&document).unwrap();
     writer.write(&Document::default()).unwrap();
     let expected = concat!(
-        r#"{"key":"1","title":"T","sections":[{"path":[],"paragraphs":["a","b \"q\""]},"#,
-        r#"{"path":["A","B"],"paragraphs":["c"]}],"text":"a\n\nb \"q\"\n\nc"}"#,
+        r#"{"key":"1","title":"T","text":"a\n\nb \"q\"\n\nc","#,
+        r#""sections":[{"path":[],"paragraphs":2},{"path":["A","B"],"paragraphs":1}]}"#,
         "\n",
-        r#"{"key":"","title":"","sections":[],"text":""}"#,
+        r#"{"key":"","title":"","text":"","sections":[]}"#,
         "\n"
     );
-    assert_eq!(
-        String::from_utf8(writer.finish().unwrap()).unwrap(),
-        expected
-    );
+    let written = String::from_utf8(writer.finish().unwrap()).unwrap();
+    assert_eq!(written, expected);
+    let reading = crate::read_bytes("documents.jsonl", written).expect();
+    assert_eq!(reading.documents, [document]);
 }
 
 #[test]
