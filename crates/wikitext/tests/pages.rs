@@ -1,7 +1,5 @@
 //! Pages put together from constructs whose text is known, whole, cut and damaged.
 
-use std::fmt::Write as _;
-
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -96,7 +94,7 @@ impl Inline {
             }
             Self::Link(_, parts) if within.link => write_all(parts, within, out),
             Self::Link(target, parts) => {
-                write!(out, "[[{target}|").unwrap();
+                out.extend(["[[", target.as_str(), "|"]);
                 write_all(
                     parts,
                     Within {
@@ -116,7 +114,9 @@ impl Inline {
         match self {
             Self::Word(word) => words.push(word),
             Self::Bold(parts) | Self::Around(_, _, parts) | Self::Link(_, parts) => {
-                parts.iter().for_each(|part| part.words(words));
+                for part in parts {
+                    part.words(words);
+                }
             }
             Self::Dropped(_) => {}
         }
@@ -157,7 +157,7 @@ impl Block {
                 write_all(parts, Within::default(), out);
                 out.push_str(close);
             }
-            Self::Heading(title) => write!(out, "== {title} ==").unwrap(),
+            Self::Heading(title) => out.extend(["== ", title.as_str(), " =="]),
             Self::Dropped(written) => out.push_str(written),
         }
     }
@@ -166,7 +166,9 @@ impl Block {
 /// The text that the parts must give; empty when there is none.
 fn text_of(parts: &[Inline]) -> String {
     let mut words = Vec::new();
-    parts.iter().for_each(|part| part.words(&mut words));
+    for part in parts {
+        part.words(&mut words);
+    }
     words.join(" ")
 }
 

@@ -1,5 +1,6 @@
 //! The prose of whole samples. A change in a number here is to be looked at, not only copied.
 
+use ragdex_core::Document;
 use ragdex_corpus::{ReadOptions, Source};
 use ragdex_wikitext::Cause;
 
@@ -10,7 +11,7 @@ const HOLES: [&str; 7] = ["()", "( ;", "(;", "(,", ",)", " , ", " ; "];
 
 /// Numbers of paragraphs, words and unknown templates.
 fn numbers(reading: &Reading) -> (usize, usize, u64) {
-    let paragraphs = || reading.documents.iter().flat_map(|d| d.paragraphs());
+    let paragraphs = || reading.documents.iter().flat_map(Document::paragraphs);
     let words = paragraphs().map(|p| p.split_whitespace().count()).sum();
     let unknown = reading.summary.wikitext.get(Cause::TemplateUnknown);
     (paragraphs().count(), words, unknown)

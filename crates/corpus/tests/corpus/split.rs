@@ -206,11 +206,10 @@ fn kilt_never_joins_what_stands_under_two_headings() {
 fn model(n: usize, words: usize, overlap: usize, tail: Tail) -> Vec<Vec<usize>> {
     let mut passages: Vec<Vec<usize>> = Vec::new();
     let mut start = 0;
-    while n > 0 {
-        passages.push((start..n.min(start + words)).collect());
-        if start + words >= n {
-            break;
-        }
+    let mut end = 0;
+    while end < n {
+        end = n.min(start + words);
+        passages.push((start..end).collect());
         start += words - overlap;
     }
     let missing = words - passages.last().map_or(words, Vec::len);
@@ -244,7 +243,7 @@ fn mixed() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 1..60).prop_map(|pieces| pieces.concat())
 }
 
-/// White space single and none at the ends, and where each character was.
+/// White space single, and none at the ends.
 fn collapsed(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -337,7 +336,7 @@ proptest! {
         text in "[a-zé\u{301}\u{323}\u{1100}\u{1161}\u{11a8}\u{212b}\u{2000}\u{3000} \n]{0,300}",
         words in 1..12_usize,
     ) {
-        let w = format!("{}\n{}", title, text).nfc().collect::<String>();
+        let w = format!("{title}\n{text}").nfc().collect::<String>();
         let w: Vec<&str> = w.split_whitespace().collect();
         let mut expected = Vec::new();
         if w.len() >= words {
