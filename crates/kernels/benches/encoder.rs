@@ -59,8 +59,13 @@ fn cases<'a>(filters: &'a [String], lengths: &'a [usize]) -> impl Iterator<Item 
         ("bert-base", BertShape::bert_base()),
         ("minilm", BertShape::mini_lm()),
     ];
-    let precisions = [("f32", Precision::F32), ("int8", Precision::Int8)];
-    let sets = InstructionSet::available().take(if filters.is_empty() { 1 } else { 5 });
+    let precisions = [
+        ("f32", Precision::F32),
+        ("f16", Precision::F16),
+        ("bf16", Precision::Bf16),
+        ("int8", Precision::Int8),
+    ];
+    let sets = InstructionSet::available().take(if filters.is_empty() { 1 } else { usize::MAX });
     let sets: Vec<_> = sets.collect();
     shapes.into_iter().flat_map(move |(shape_name, shape)| {
         let sets = sets.clone();

@@ -6,6 +6,7 @@
 //! cache. There is no mask: a sequence is attended to whole, and lanes without a query are dropped.
 
 use crate::aligned::Aligned;
+use crate::arithmetic::Single;
 use crate::epilogue::{Raw, ScaleColumns};
 use crate::matrix::{Rows, RowsMut, pack_left, pack_right};
 use crate::product::{Left, Product};
@@ -60,7 +61,7 @@ impl Attention<'_> {
         pack_right((n_queries, self.width), lanes, row, queries);
 
         let scores = scratch.scores.at_least(self.n_keys * lanes);
-        isa.run(Product {
+        isa.run(Product::<Single, _> {
             left: Left::Packed(&scratch.keys),
             n_rows: self.n_keys,
             depth: self.width,
@@ -74,8 +75,9 @@ impl Attention<'_> {
             inverse_sums,
         });
         let context = scratch.context.at_least(self.width * lanes);
-        isa.run(Product {
-            left: Left::Transposed(self.values),
+        let (values, stride) = self.values.into_parts();
+        isa.run(Product::<Single, _> {
+            left: Left::Transposed(values, stride),
             n_rows: self.width,
             depth: self.n_keys,
             panels: scores,

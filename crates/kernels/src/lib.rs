@@ -38,9 +38,11 @@
 )]
 
 mod aligned;
+mod arithmetic;
 mod attention;
 mod batch;
 mod bert;
+mod bf16;
 mod embeddings;
 mod epilogue;
 mod first_token;
@@ -72,10 +74,20 @@ pub use peak::run_at_peak;
 pub use weights::{BertLayerWeights, BertShape, BertWeights, LayerNormWeights, LinearWeights};
 
 /// What the products with weights compute in; all else is single precision.
+///
+/// Every instruction set computes each of them. Sums are in single precision, but for bytes, whose
+/// sums are exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
     /// Single precision.
     F32,
+    /// Weights in half precision (11 bits), activations in single precision. Half the memory, and
+    /// the speed of [`F32`](Self::F32). Weights beyond ±65504 become infinite.
+    F16,
+    /// Weights and activations in bfloat16 (8 bits). Half the memory; twice the speed where the
+    /// processor multiplies pairs of them as fast as single numbers
+    /// ([`InstructionSet::Avx512Bf16`] on AMD), slower than [`F32`](Self::F32) elsewhere.
+    Bf16,
     /// Bytes: weights with a scale for each output, activations with a scale and an offset for each
     /// token. Cosine to single precision about 0.999; a quarter of the memory.
     Int8,

@@ -1,7 +1,14 @@
 //! Linear maps, packed once when a model is loaded.
 
+#[cfg(test)]
+mod tests;
+
+use half::f16;
+
 use crate::Precision;
 use crate::aligned::Aligned;
+use crate::arithmetic::{Arithmetic, Bf16Pairs, HalfWeights, Single};
+use crate::bf16;
 use crate::epilogue::{Biased, Finish};
 use crate::int8::{self, Int8Scratch, Int8Weights};
 use crate::matrix::{Rows, RowsMut, pack_left, pack_right};
@@ -20,6 +27,9 @@ pub(crate) struct Linear {
 #[derive(Debug)]
 enum PackedWeights {
     F32(Aligned<f32>),
+    F16(Aligned<f16>),
+    /// Pairs in words.
+    Bf16(Aligned<i32>),
     Int8(Int8Weights),
 }
 
@@ -27,6 +37,8 @@ enum PackedWeights {
 #[derive(Debug, Default)]
 pub(crate) struct LinearScratch {
     packed: Aligned<f32>,
+    rounded_pairs: Aligned<i32>,
+    packed_pairs: Aligned<i32>,
     int8: Int8Scratch,
 }
 
@@ -36,20 +48,27 @@ impl Linear {
         let outputs = weights.bias.len();
         let inputs = weights.weight.len() / outputs;
         let shape = (outputs, inputs);
-        let row = |output: usize| &weights.weight[output * inputs..][..inputs];
         let width = isa.panel_width();
-        let padded = outputs.next_multiple_of(width);
+        let row = |output: usize| &weights.weight[output * inputs..][..inputs];
         let packed = match precision {
-            Precision::F32 => {
-                let mut panels = Aligned::zeroed(padded * inputs);
-                pack_right(shape, width, row, &mut panels);
-                PackedWeights::F32(panels)
+            Precision::F32 => PackedWeights::F32(panels(shape, width, &weights.weight)),
+            Precision::F16 => {
+                let halves: Vec<f16> = weights.weight.iter().copied().map(f16::from_f32).collect();
+                PackedWeights::F16(panels(shape, width, &halves))
+            }
+            Precision::Bf16 => {
+                let words = bf16::words(inputs);
+                let mut pairs = vec![0; outputs * words];
+                for (output, words) in pairs.chunks_exact_mut(words).enumerate() {
+                    bf16::round_row(row(output), words);
+                }
+                PackedWeights::Bf16(panels((outputs, words), width, &pairs))
             }
             Precision::Int8 => PackedWeights::Int8(Int8Weights::pack(shape, width, row)),
         };
         Self {
             inputs,
-            bias: Aligned::padded(&weights.bias, padded),
+            bias: Aligned::padded(&weights.bias, outputs.next_multiple_of(width)),
             weights: packed,
         }
     }
@@ -64,35 +83,88 @@ impl Linear {
         scratch: &mut LinearScratch,
     ) {
         let depth = self.inputs;
+        let bias = &*self.bias;
+        let epilogue = Biased { bias, finish };
         match &self.weights {
             PackedWeights::F32(panels) => {
-                let packed = scratch.packed.at_least(n_rows * depth);
-                let row = |row| input.row(row, depth);
-                pack_left((n_rows, depth), isa.tile_rows(), row, packed);
-                let epilogue = Biased {
-                    bias: &self.bias,
-                    finish,
-                };
-                let left = Left::Packed(packed);
-                isa.run(Product {
-                    left,
-                    n_rows,
-                    depth,
-                    panels,
-                    epilogue,
-                    output,
-                });
+                let left = pack((input, n_rows, depth), isa, &mut scratch.packed);
+                multiply::<Single, _>(isa, (left, n_rows), panels, epilogue, output);
+            }
+            PackedWeights::F16(panels) => {
+                let left = pack((input, n_rows, depth), isa, &mut scratch.packed);
+                multiply::<HalfWeights, _>(isa, (left, n_rows), panels, epilogue, output);
+            }
+            PackedWeights::Bf16(panels) => {
+                let left = round_pairs((input, n_rows, depth), isa, scratch);
+                multiply::<Bf16Pairs, _>(isa, (left, n_rows), panels, epilogue, output);
             }
             PackedWeights::Int8(weights) => {
-                let weights = (weights, &*self.bias, finish);
-                int8::multiply(
-                    isa,
-                    (input, n_rows, depth),
-                    weights,
-                    output,
-                    &mut scratch.int8,
-                );
+                let weights = (weights, bias, finish);
+                let input = (input, n_rows, depth);
+                int8::multiply(isa, input, weights, output, &mut scratch.int8);
             }
         }
     }
+}
+
+/// Packs a matrix of `outputs` rows of `width` elements for the right side of a product.
+fn panels<T: Copy + Default>(
+    (outputs, width): (usize, usize),
+    panel_width: usize,
+    weights: &[T],
+) -> Aligned<T> {
+    let mut panels = Aligned::zeroed(outputs.next_multiple_of(panel_width) * width);
+    let row = |output: usize| &weights[output * width..][..width];
+    pack_right((outputs, width), panel_width, row, &mut panels);
+    panels
+}
+
+/// Packs `n_rows` rows of `width` numbers for the left side of a product.
+fn pack<'a>(
+    (input, n_rows, width): (Rows<'_>, usize, usize),
+    isa: Isa,
+    packed: &'a mut Aligned<f32>,
+) -> &'a [f32] {
+    let packed = packed.at_least(n_rows * width);
+    let row = |row| input.row(row, width);
+    pack_left((n_rows, width), isa.tile_rows(), row, packed);
+    packed
+}
+
+/// Rounds `n_rows` rows of `width` numbers to pairs and packs them for the left side of a product.
+fn round_pairs<'a>(
+    (input, n_rows, width): (Rows<'_>, usize, usize),
+    isa: Isa,
+    scratch: &'a mut LinearScratch,
+) -> &'a [i32] {
+    let words = bf16::words(width);
+    let rounded = scratch.rounded_pairs.at_least(n_rows * words);
+    isa.run(bf16::RoundRows {
+        input,
+        width,
+        rounded,
+    });
+    let packed = scratch.packed_pairs.at_least(n_rows * words);
+    let row = |row: usize| &rounded[row * words..][..words];
+    pack_left((n_rows, words), isa.tile_rows(), row, packed);
+    packed
+}
+
+/// Multiplies packed rows with packed weights.
+fn multiply<A: Arithmetic, F: Finish>(
+    isa: Isa,
+    (left, n_rows): (&[A::Left], usize),
+    panels: &[A::Right],
+    epilogue: Biased<'_, F>,
+    output: RowsMut<'_>,
+) {
+    let depth = panels.len() / epilogue.bias.len();
+    isa.run(Product::<A, _> {
+        left: Left::Packed(left),
+        n_rows,
+        depth,
+        panels,
+        epilogue,
+        output,
+    });
 }

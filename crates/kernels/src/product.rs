@@ -1,4 +1,4 @@
-//! The matrix product in single precision.
+//! The matrix product with sums in single precision.
 //!
 //! The left matrix comes in tiles of a few rows, the right one in panels of two vectors of columns.
 //! A tile times a panel stays in registers from the first step to the last, so each sum is taken
@@ -8,8 +8,9 @@
 #[cfg(test)]
 mod tests;
 
+use crate::arithmetic::Arithmetic;
 use crate::epilogue::Epilogue;
-use crate::matrix::{Rows, RowsMut, tiles, with_constant_rows};
+use crate::matrix::{RowsMut, tiles, with_constant_rows};
 use crate::simd::{Kernel, Simd};
 
 /// Steps between a panel's line being asked for and being used.
@@ -17,28 +18,28 @@ const PREFETCH_STEPS: usize = 8;
 
 /// Where a product finds the left matrix, `n_rows × depth`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Left<'a> {
+pub(crate) enum Left<'a, T> {
     /// As [`pack_left`](crate::matrix::pack_left) writes it.
-    Packed(&'a [f32]),
-    /// The rows of its transpose, as they stand.
-    Transposed(Rows<'a>),
+    Packed(&'a [T]),
+    /// The rows of its transpose, as they stand, and the stride between them.
+    Transposed(&'a [T], usize),
 }
 
 /// Multiplies `left` (`n_rows × depth`) with packed panels and writes `n_rows` rows of `output`.
 ///
 /// `panels` is what [`pack_right`](crate::matrix::pack_right) writes; their number decides how many
-/// columns are written.
+/// columns are written. `depth` counts elements of `A`, which may be several numbers.
 #[derive(Debug)]
-pub(crate) struct Product<'a, E> {
-    pub(crate) left: Left<'a>,
+pub(crate) struct Product<'a, A: Arithmetic, E> {
+    pub(crate) left: Left<'a, A::Left>,
     pub(crate) n_rows: usize,
     pub(crate) depth: usize,
-    pub(crate) panels: &'a [f32],
+    pub(crate) panels: &'a [A::Right],
     pub(crate) epilogue: E,
     pub(crate) output: RowsMut<'a>,
 }
 
-impl<E: Epilogue> Kernel for Product<'_, E> {
+impl<A: Arithmetic, E: Epilogue> Kernel for Product<'_, A, E> {
     type Output = ();
 
     #[inline(always)]
@@ -53,10 +54,10 @@ impl<E: Epilogue> Kernel for Product<'_, E> {
             for (first, count) in tiles(self.n_rows, S::TILE_ROWS) {
                 let (left, stride) = match self.left {
                     Left::Packed(data) => (&data[first * self.depth..], count),
-                    Left::Transposed(rows) => rows.from(0, first).into_parts(),
+                    Left::Transposed(data, stride) => (&data[first..], stride),
                 };
                 let output = self.output.from(first, column);
-                let tile = Tile {
+                let tile = Tile::<A, E> {
                     left,
                     stride,
                     panel,
@@ -71,11 +72,11 @@ impl<E: Epilogue> Kernel for Product<'_, E> {
 }
 
 /// A tile of a few rows times one panel.
-struct Tile<'a, E> {
+struct Tile<'a, A: Arithmetic, E> {
     /// Step `k` begins at `k · stride` and holds an element of each row.
-    left: &'a [f32],
+    left: &'a [A::Left],
     stride: usize,
-    panel: &'a [f32],
+    panel: &'a [A::Right],
     /// The panel's first column.
     column: usize,
     epilogue: E,
@@ -83,16 +84,16 @@ struct Tile<'a, E> {
 }
 
 /// A [`Tile`] whose number of rows the compiler knows.
-struct TileOf<'a, E, const ROWS: usize>(Tile<'a, E>);
+struct TileOf<'a, A: Arithmetic, E, const ROWS: usize>(Tile<'a, A, E>);
 
-impl<E: Epilogue> Tile<'_, E> {
+impl<A: Arithmetic, E: Epilogue> Tile<'_, A, E> {
     #[inline(always)]
     fn run_rows<S: Simd>(self, simd: S, rows: usize) {
         macro_rules! run {
             ($rows:literal) => {
                 // Taller tiles than the registers hold are not compiled.
                 if $rows <= S::TILE_ROWS {
-                    simd.vectorize(TileOf::<E, $rows>(self));
+                    simd.vectorize(TileOf::<A, E, $rows>(self));
                 }
             };
         }
@@ -100,13 +101,13 @@ impl<E: Epilogue> Tile<'_, E> {
     }
 }
 
-impl<E: Epilogue, const ROWS: usize> Kernel for TileOf<'_, E, ROWS> {
+impl<A: Arithmetic, E: Epilogue, const ROWS: usize> Kernel for TileOf<'_, A, E, ROWS> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self(mut tile) = self;
-        let sums = sums::<S, ROWS>(simd, tile.left, tile.stride, tile.panel);
+        let sums = sums::<A, S, ROWS>(simd, tile.left, tile.stride, tile.panel);
         for (row, halves) in sums.into_iter().enumerate() {
             let output = tile.output.row(row, 2 * S::LANES);
             for (half, sum) in output.chunks_exact_mut(S::LANES).zip(halves).enumerate() {
@@ -121,23 +122,23 @@ impl<E: Epilogue, const ROWS: usize> Kernel for TileOf<'_, E, ROWS> {
 
 /// The inner products of `ROWS` rows with the two vectors of columns of a panel.
 #[inline(always)]
-fn sums<S: Simd, const ROWS: usize>(
+fn sums<A: Arithmetic, S: Simd, const ROWS: usize>(
     simd: S,
-    left: &[f32],
+    left: &[A::Left],
     stride: usize,
-    panel: &[f32],
+    panel: &[A::Right],
 ) -> [[S::F32; 2]; ROWS] {
     let mut sums = [[simd.splat(0.0); 2]; ROWS];
     for (step, weights) in left.chunks(stride).zip(panel.chunks_exact(2 * S::LANES)) {
-        let rows: &[f32; ROWS] = step.first_chunk().expect("an element of each row");
+        let rows: &[A::Left; ROWS] = step.first_chunk().expect("an element of each row");
         let (low, high) = weights.split_at(S::LANES);
         simd.prefetch(low, PREFETCH_STEPS * 2 * S::LANES);
         simd.prefetch(high, PREFETCH_STEPS * 2 * S::LANES);
-        let (low, high) = (simd.load(low), simd.load(high));
+        let (low, high) = (A::load(simd, low), A::load(simd, high));
         for (sum, &element) in sums.iter_mut().zip(rows) {
-            let element = simd.splat(element);
-            sum[0] = simd.mul_add(element, low, sum[0]);
-            sum[1] = simd.mul_add(element, high, sum[1]);
+            let element = A::splat(simd, element);
+            sum[0] = A::mul_add(simd, element, low, sum[0]);
+            sum[1] = A::mul_add(simd, element, high, sum[1]);
         }
     }
     sums

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use ragdex_core::Cancelled;
 
+use crate::Precision;
+
 /// An error of this crate. Paths of checkpoints held in memory are `<id>/<file>`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -105,6 +107,43 @@ pub enum Error {
         /// The tensor.
         tensor: String,
     },
+    /// A tensor holds an infinite number.
+    #[error("`{}`: weights hold infinite numbers: tensor `{tensor}`", path.display())]
+    Infinite {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+    },
+    /// An encoder made something that is no vector of numbers.
+    #[error("`{id}`: the vector of text {text} holds NaN or infinite numbers")]
+    Overflow {
+        /// The checkpoint.
+        id: String,
+        /// The text, counted from 0 in the call.
+        text: usize,
+    },
+    /// A weight is beyond what half precision holds.
+    #[error(
+        "`{}`: tensor `{tensor}`: numbers up to 65504 expected by precision `f16`, found {found}",
+        path.display()
+    )]
+    HalfRange {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// The weight.
+        found: f32,
+    },
+    /// A device does not compute in the precision asked for.
+    #[error("precision `{precision}`: {device} computes in `f32` only")]
+    Precision {
+        /// The precision.
+        precision: Precision,
+        /// What was to compute.
+        device: &'static str,
+    },
     /// A configuration asks for what this crate does not do, or misses a value.
     #[error("`{}`: `{key}`: {what}", path.display())]
     Config {
@@ -128,6 +167,14 @@ pub enum Error {
     PoolingUnknown {
         /// The checkpoint.
         path: PathBuf,
+    },
+    /// Passages in pair form cannot have a prompt.
+    #[error(
+        "passage prompt `{prompt}`: passages of one text expected, found pairs of title and text"
+    )]
+    PairPrompt {
+        /// The prompt.
+        prompt: String,
     },
     /// The tokenizer gives an id for which the model has no embedding.
     #[error("token id {id}: the model has {vocab_size} embeddings")]
@@ -171,7 +218,10 @@ impl Error {
             Self::NotCached { id, .. } => {
                 format!("download it (`hf download {id}`), or name a folder that holds config.json and weights")
             }
-            Self::Safetensors { .. } | Self::NotANumber { .. } | Self::Malformed { .. } => {
+            Self::Safetensors { .. }
+            | Self::NotANumber { .. }
+            | Self::Infinite { .. }
+            | Self::Malformed { .. } => {
                 "the file may be cut short or damaged: get it again".into()
             }
             Self::MissingFile { .. } => {
@@ -193,6 +243,16 @@ impl Error {
                 "name a sentence-transformers folder with modules.json, which tells the pooling, or a DPR \
                  encoder"
                     .into()
+            }
+            Self::Overflow { .. } => {
+                "the weights are damaged, or too large for arithmetic in single precision".into()
+            }
+            Self::PairPrompt { .. } => {
+                "take no passage prompt, or the passage form `joined`".into()
+            }
+            Self::HalfRange { .. } => "take precision `f32` or `bf16` for this model".into(),
+            Self::Precision { .. } => {
+                "take precision `f32`, or encode on the processor by the kernels, which compute in all".into()
             }
             Self::ModelId { .. } => {
                 "name a folder, or a model of the hub such as `facebook/dpr-ctx_encoder-multiset-base`".into()

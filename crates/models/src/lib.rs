@@ -32,7 +32,7 @@ pub use candle_core::Device;
 pub use checkpoint::Checkpoint;
 pub use encoder::{
     BertEncoder, EncodeOptions, Encoder, EncoderDescription, EncoderOptions, EncoderPair,
-    PassageForm, PassageText, Pooling, Precision,
+    PassageForm, PassageText, Pooling, Precision, PrecisionChoice, UnknownPrecision,
 };
 pub use error::Error;
 pub use tokenizer::{DecodeOptions, Encoding, Tokenizer};

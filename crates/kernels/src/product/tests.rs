@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::aligned::Aligned;
+use crate::arithmetic::Single;
 use crate::epilogue::{AddTo, Assign, Biased, Finish, Gelu, Raw, ScaleColumns};
 use crate::instruction_set::isas;
 use crate::matrix::{pack_left, pack_right, padded_stride};
@@ -57,9 +58,9 @@ impl Factors {
         let mut panels = Aligned::zeroed(n_columns * self.depth);
         let row = |row: usize| &self.right[row * self.depth..];
         pack_right((self.n_columns, self.depth), width, row, &mut panels);
-        isa.run(Product {
+        isa.run(Product::<Single, _> {
             left: if is_transposed {
-                Left::Transposed(Rows::new(&transposed, self.n_rows))
+                Left::Transposed(&transposed, self.n_rows)
             } else {
                 Left::Packed(&packed)
             },

@@ -8,6 +8,8 @@ use std::arch::x86_64::*;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
+use half::f16;
+
 use super::{Kernel, Simd};
 
 /// How a byte product is computed: the one thing in which processors with AVX2 differ.
@@ -18,15 +20,17 @@ pub(crate) trait ByteProduct256: Copy + Debug {
     fn dot4(simd: Avx2<Self>, sum: __m256i, unsigned: __m256i, signed: __m256i) -> __m256i;
 }
 
-/// Witness of AVX2 and FMA, and of what `P` needs.
+/// Witness of AVX2, FMA and F16C, and of what `P` needs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx2<P>(PhantomData<P>);
 
 impl<P: ByteProduct256> Avx2<P> {
     /// The witness, if this processor has the instructions.
     pub(crate) fn detect() -> Option<Self> {
-        let detected =
-            is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && P::is_detected();
+        let detected = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("f16c")
+            && P::is_detected();
         detected.then_some(Self(PhantomData))
     }
 }
@@ -43,7 +47,7 @@ impl ByteProduct256 for AvxVnni {
     #[inline(always)]
     fn vectorize<K: Kernel>(simd: Avx2<Self>, kernel: K) -> K::Output {
         #[inline(never)]
-        #[target_feature(enable = "avx2,fma,avxvnni")]
+        #[target_feature(enable = "avx2,fma,f16c,avxvnni")]
         fn enabled<K: Kernel>(simd: Avx2<AvxVnni>, kernel: K) -> K::Output {
             kernel.run(simd)
         }
@@ -70,7 +74,7 @@ impl ByteProduct256 for MultiplyAdd256 {
     #[inline(always)]
     fn vectorize<K: Kernel>(simd: Avx2<Self>, kernel: K) -> K::Output {
         #[inline(never)]
-        #[target_feature(enable = "avx2,fma")]
+        #[target_feature(enable = "avx2,fma,f16c")]
         fn enabled<K: Kernel>(simd: Avx2<MultiplyAdd256>, kernel: K) -> K::Output {
             kernel.run(simd)
         }
@@ -132,6 +136,12 @@ impl<P: ByteProduct256> Simd for Avx2<P> {
         splat_i32(value: i32) -> __m256i = _mm256_set1_epi32(value);
         add_i32(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi32(a, b);
         convert(value: __m256i) -> __m256 = _mm256_cvtepi32_ps(value);
+        dot2(sum: __m256, a: __m256i, b: __m256i) -> __m256 = {
+            let low = |words| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(words));
+            let mask = _mm256_set1_epi32(0xffff_0000_u32 as i32);
+            let high = |words| _mm256_castsi256_ps(_mm256_and_si256(words, mask));
+            _mm256_fmadd_ps(high(a), high(b), _mm256_fmadd_ps(low(a), low(b), sum))
+        };
     }
 
     #[inline(always)]
@@ -144,6 +154,13 @@ impl<P: ByteProduct256> Simd for Avx2<P> {
         let source: &[f32; 8] = source.first_chunk().expect("a vector's worth of numbers");
         // SAFETY: 32 readable bytes, and `self` exists only where AVX2 does.
         unsafe { _mm256_loadu_ps(source.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn load_f16(self, source: &[f16]) -> __m256 {
+        let source: &[f16; 8] = source.first_chunk().expect("a vector's worth of numbers");
+        // SAFETY: 16 readable bytes, and `self` exists only where F16C does.
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(source.as_ptr().cast())) }
     }
 
     #[inline(always)]

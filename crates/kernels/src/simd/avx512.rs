@@ -7,22 +7,26 @@
 use std::arch::x86_64::*;
 use std::fmt::Debug;
 use std::marker::PhantomData;
+use std::mem::transmute;
+
+use half::f16;
 
 use super::{Kernel, Simd};
 
-/// How a byte product is computed: the one thing in which processors with AVX-512 differ.
-pub(crate) trait ByteProduct512: Copy + Debug {
+/// How short numbers are multiplied: the one thing in which processors with AVX-512 differ.
+pub(crate) trait ShortProducts512: Copy + Debug {
     /// Whether this processor has the instructions beyond those of [`Avx512`].
     fn is_detected() -> bool;
     fn vectorize<K: Kernel>(simd: Avx512<Self>, kernel: K) -> K::Output;
     fn dot4(simd: Avx512<Self>, sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i;
+    fn dot2(simd: Avx512<Self>, sum: __m512, a: __m512i, b: __m512i) -> __m512;
 }
 
 /// Witness of AVX-512 F, BW, DQ and VL, of FMA, and of what `P` needs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx512<P>(PhantomData<P>);
 
-impl<P: ByteProduct512> Avx512<P> {
+impl<P: ShortProducts512> Avx512<P> {
     /// The witness, if this processor has the instructions.
     pub(crate) fn detect() -> Option<Self> {
         let detected = is_x86_feature_detected!("avx512f")
@@ -35,11 +39,46 @@ impl<P: ByteProduct512> Avx512<P> {
     }
 }
 
-/// One instruction for four bytes a lane: Cascade Lake, Zen 4 and later.
+/// One instruction for four bytes a lane and one for two bfloat16: Zen 4, Sapphire Rapids and later.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bf16Vnni512;
+
+impl ShortProducts512 for Bf16Vnni512 {
+    fn is_detected() -> bool {
+        Vnni512::is_detected() && is_x86_feature_detected!("avx512bf16")
+    }
+
+    #[inline(always)]
+    fn vectorize<K: Kernel>(simd: Avx512<Self>, kernel: K) -> K::Output {
+        #[inline(never)]
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,fma")]
+        fn enabled<K: Kernel>(simd: Avx512<Bf16Vnni512>, kernel: K) -> K::Output {
+            kernel.run(simd)
+        }
+        // SAFETY: `simd` exists only where `detect` found these features.
+        unsafe { enabled(simd, kernel) }
+    }
+
+    #[inline(always)]
+    fn dot4(_: Avx512<Self>, sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i {
+        // SAFETY: the witness exists only where `detect` found AVX-512 VNNI.
+        unsafe { _mm512_dpbusd_epi32(sum, unsigned, signed) }
+    }
+
+    #[inline(always)]
+    fn dot2(_: Avx512<Self>, sum: __m512, a: __m512i, b: __m512i) -> __m512 {
+        // SAFETY: both types are 64 bytes without invalid values.
+        let pairs = |words| unsafe { transmute::<__m512i, __m512bh>(words) };
+        // SAFETY: the witness exists only where `detect` found AVX-512 BF16.
+        unsafe { _mm512_dpbf16_ps(sum, pairs(a), pairs(b)) }
+    }
+}
+
+/// One instruction for four bytes a lane: Cascade Lake and Ice Lake.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Vnni512;
 
-impl ByteProduct512 for Vnni512 {
+impl ShortProducts512 for Vnni512 {
     fn is_detected() -> bool {
         is_x86_feature_detected!("avx512vnni")
     }
@@ -60,13 +99,18 @@ impl ByteProduct512 for Vnni512 {
         // SAFETY: the witness exists only where `detect` found AVX-512 VNNI.
         unsafe { _mm512_dpbusd_epi32(sum, unsigned, signed) }
     }
+
+    #[inline(always)]
+    fn dot2(simd: Avx512<Self>, sum: __m512, a: __m512i, b: __m512i) -> __m512 {
+        widened_dot2(simd, sum, a, b)
+    }
 }
 
 /// Products of 16-bit halves: Skylake.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MultiplyAdd512;
 
-impl ByteProduct512 for MultiplyAdd512 {
+impl ShortProducts512 for MultiplyAdd512 {
     fn is_detected() -> bool {
         true
     }
@@ -97,9 +141,26 @@ impl ByteProduct512 for MultiplyAdd512 {
             _mm512_add_epi32(sum, _mm512_add_epi32(even, odd))
         }
     }
+
+    #[inline(always)]
+    fn dot2(simd: Avx512<Self>, sum: __m512, a: __m512i, b: __m512i) -> __m512 {
+        widened_dot2(simd, sum, a, b)
+    }
 }
 
-impl<P: ByteProduct512> Simd for Avx512<P> {
+/// The products of pairs of bfloat16, which are the upper halves of single-precision numbers.
+#[inline(always)]
+fn widened_dot2<P>(_: Avx512<P>, sum: __m512, a: __m512i, b: __m512i) -> __m512 {
+    // SAFETY: the witness exists only where `detect` found AVX-512.
+    unsafe {
+        let low = |words| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(words));
+        let mask = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+        let high = |words| _mm512_castsi512_ps(_mm512_and_si512(words, mask));
+        _mm512_fmadd_ps(high(a), high(b), _mm512_fmadd_ps(low(a), low(b), sum))
+    }
+}
+
+impl<P: ShortProducts512> Simd for Avx512<P> {
     const LANES: usize = 16;
     // 28 accumulators, two weight vectors, one broadcast: 31 of 32 registers.
     const TILE_ROWS: usize = 14;
@@ -141,10 +202,22 @@ impl<P: ByteProduct512> Simd for Avx512<P> {
     }
 
     #[inline(always)]
+    fn dot2(self, sum: __m512, a: __m512i, b: __m512i) -> __m512 {
+        P::dot2(self, sum, a, b)
+    }
+
+    #[inline(always)]
     fn load(self, source: &[f32]) -> __m512 {
         let source: &[f32; 16] = source.first_chunk().expect("a vector's worth of numbers");
         // SAFETY: 64 readable bytes, and `self` exists only where AVX-512 does.
         unsafe { _mm512_loadu_ps(source.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn load_f16(self, source: &[f16]) -> __m512 {
+        let source: &[f16; 16] = source.first_chunk().expect("a vector's worth of numbers");
+        // SAFETY: 32 readable bytes, and `self` exists only where AVX-512 does.
+        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(source.as_ptr().cast())) }
     }
 
     #[inline(always)]

@@ -30,8 +30,10 @@ use self::portable::Portable;
 #[cfg(target_arch = "x86_64")]
 use self::{
     avx2::{Avx2, AvxVnni, MultiplyAdd256},
-    avx512::{Avx512, MultiplyAdd512, Vnni512},
+    avx512::{Avx512, Bf16Vnni512, MultiplyAdd512, Vnni512},
 };
+use half::f16;
+
 use crate::InstructionSet;
 
 /// Lanes of the widest vector.
@@ -71,6 +73,8 @@ pub(crate) trait Simd: Copy {
     fn splat(self, value: f32) -> Self::F32;
     /// The first `LANES` numbers of `source`; panics when there are fewer.
     fn load(self, source: &[f32]) -> Self::F32;
+    /// The first `LANES` numbers of `source`, all of them finite; panics when there are fewer.
+    fn load_f16(self, source: &[f16]) -> Self::F32;
     /// Writes the lanes to the front of `destination`; panics when it is shorter.
     fn store(self, value: Self::F32, destination: &mut [f32]);
 
@@ -106,6 +110,9 @@ pub(crate) trait Simd: Copy {
     /// Adds to each lane the inner product of four unsigned bytes of `unsigned` with four signed
     /// bytes of `signed`. Exact as long as the sum fits.
     fn dot4(self, sum: Self::I32, unsigned: Self::I32, signed: Self::I32) -> Self::I32;
+    /// Adds to each lane the inner product of the pair of bfloat16 in `a` with that in `b`. How
+    /// often it rounds, and whether the smallest numbers count as 0, the instruction set decides.
+    fn dot2(self, sum: Self::F32, a: Self::I32, b: Self::I32) -> Self::F32;
     /// The numbers nearest to the integers.
     fn convert(self, value: Self::I32) -> Self::F32;
     /// Rounds numbers in −128..=127 to integers, ties to even, and writes them as bytes to the
@@ -143,6 +150,8 @@ pub(crate) trait Simd: Copy {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Isa {
     #[cfg(target_arch = "x86_64")]
+    Avx512Bf16(Avx512<Bf16Vnni512>),
+    #[cfg(target_arch = "x86_64")]
     Avx512Vnni(Avx512<Vnni512>),
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512<MultiplyAdd512>),
@@ -157,6 +166,8 @@ impl Isa {
     /// `set` if this processor has it.
     pub(crate) fn detect(set: InstructionSet) -> Option<Self> {
         match set {
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512Bf16 => Avx512::detect().map(Self::Avx512Bf16),
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx512Vnni => Avx512::detect().map(Self::Avx512Vnni),
             #[cfg(target_arch = "x86_64")]
@@ -174,6 +185,8 @@ impl Isa {
     /// Runs `kernel` with this instruction set.
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16(simd) => simd.vectorize(kernel),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni(simd) => simd.vectorize(kernel),
             #[cfg(target_arch = "x86_64")]
@@ -216,4 +229,20 @@ impl Isa {
         }
         self.run(TileRows)
     }
+}
+
+/// Whether AMD made this processor.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn is_amd() -> bool {
+    let leaf = std::arch::x86_64::__cpuid(0);
+    [leaf.ebx, leaf.edx, leaf.ecx]
+        .map(u32::to_le_bytes)
+        .as_flattened()
+        == b"AuthenticAMD"
+}
+
+/// Whether AMD made this processor.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn is_amd() -> bool {
+    false
 }

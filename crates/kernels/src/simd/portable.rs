@@ -2,6 +2,8 @@
 
 use std::array::from_fn;
 
+use half::f16;
+
 use super::{Kernel, Simd};
 
 const LANES: usize = 8;
@@ -35,6 +37,12 @@ impl Simd for Portable {
     #[inline(always)]
     fn load(self, source: &[f32]) -> Self::F32 {
         *source.first_chunk().expect("a vector's worth of numbers")
+    }
+
+    #[inline(always)]
+    fn load_f16(self, source: &[f16]) -> Self::F32 {
+        let source: &[f16; LANES] = source.first_chunk().expect("a vector's worth of numbers");
+        source.map(widen)
     }
 
     #[inline(always)]
@@ -141,6 +149,13 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn dot2(self, sum: Self::F32, a: Self::I32, b: Self::I32) -> Self::F32 {
+        let low = |words: Self::I32| words.map(|word| f32::from_bits((word as u32) << 16));
+        let high = |words: Self::I32| words.map(|word| f32::from_bits(word as u32 & 0xffff_0000));
+        self.mul_add(high(a), high(b), self.mul_add(low(a), low(b), sum))
+    }
+
+    #[inline(always)]
     fn convert(self, value: Self::I32) -> Self::F32 {
         value.map(|value| value as f32)
     }
@@ -156,4 +171,15 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn prefetch<T>(self, _: &[T], _: usize) {}
+}
+
+/// A finite number in single precision, by operations that the compiler makes vectors of.
+#[inline(always)]
+fn widen(number: f16) -> f32 {
+    /// What the exponents of both formats differ by. Multiplying is exact for the smallest numbers
+    /// too, whose leading bit is not 1.
+    const BIAS: f32 = f32::from_bits((127 + 127 - 15) << 23);
+    let bits = u32::from(number.to_bits());
+    let magnitude = f32::from_bits((bits & 0x7fff) << 13) * BIAS;
+    f32::from_bits(magnitude.to_bits() | (bits & 0x8000) << 16)
 }

@@ -1,5 +1,7 @@
 //! Each operation of each instruction set against the same operation on single numbers.
 
+use half::{bf16, f16};
+
 use super::{Kernel, MAX_LANES, Simd};
 use crate::instruction_set::isas;
 use crate::random::numbers;
@@ -157,4 +159,63 @@ impl Kernel for Sum {
 #[test]
 fn lanes_are_summed_in_order() {
     Sum.run_on_all();
+}
+
+#[derive(Clone, Copy)]
+struct Halves;
+
+impl Kernel for Halves {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let finite: Vec<f16> = (0..=u16::MAX)
+            .map(f16::from_bits)
+            .filter(|number| number.is_finite())
+            .collect();
+        for numbers in finite.chunks_exact(S::LANES) {
+            let found = simd.lanes(simd.load_f16(numbers)).map(f32::to_bits);
+            let expected = numbers.iter().map(|number| number.to_f32().to_bits());
+            assert!(found.into_iter().take(S::LANES).eq(expected));
+        }
+    }
+}
+
+#[test]
+fn every_finite_half_is_widened_exactly() {
+    Halves.run_on_all();
+}
+
+#[derive(Clone, Copy)]
+struct Pairs;
+
+impl Kernel for Pairs {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let halves = |seed| -> Vec<bf16> {
+            numbers(2 * MAX_LANES, seed)
+                .into_iter()
+                .map(bf16::from_f32)
+                .collect()
+        };
+        let word = |pair: &[bf16]| {
+            (u32::from(pair[1].to_bits()) << 16 | u32::from(pair[0].to_bits())) as i32
+        };
+        let (a, b, sums) = (halves(1), halves(2), numbers(MAX_LANES, 3));
+        let words = |halves: &[bf16]| halves.chunks_exact(2).map(word).collect::<Vec<i32>>();
+        let (va, vb) = (simd.load_i32(&words(&a)), simd.load_i32(&words(&b)));
+        let found = simd.lanes(simd.dot2(simd.load(&sums), va, vb));
+        for lane in 0..S::LANES {
+            let product = |at: usize| f64::from(a[at].to_f32()) * f64::from(b[at].to_f32());
+            let expected = f64::from(sums[lane]) + product(2 * lane) + product(2 * lane + 1);
+            assert!((f64::from(found[lane]) - expected).abs() < 5e-7);
+        }
+    }
+}
+
+#[test]
+fn pairs_are_multiplied_and_added() {
+    Pairs.run_on_all();
 }

@@ -11,7 +11,12 @@ use crate::{Sequences, shape};
 static ENCODERS: LazyLock<Vec<PackedBert>> = LazyLock::new(|| {
     let mut encoders = Vec::new();
     for set in InstructionSet::available() {
-        for precision in [Precision::F32, Precision::Int8] {
+        for precision in [
+            Precision::F32,
+            Precision::F16,
+            Precision::Bf16,
+            Precision::Int8,
+        ] {
             let weights = BertWeights::random(shape(40, 5, 72), 5);
             encoders.push(PackedBert::with_instruction_set(weights, precision, set));
         }

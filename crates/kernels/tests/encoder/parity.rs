@@ -58,12 +58,13 @@ fn assert_f32_is_close(shape: &BertShape, lengths: &[usize]) {
     });
 }
 
-fn assert_int8_is_aligned(shape: &BertShape, lengths: &[usize]) {
-    for_each_row(shape, lengths, Precision::Int8, |case, row, expected| {
+/// Asserts that the cosine between found and expected rows is at least `least`.
+fn assert_is_aligned(precision: Precision, least: f64, shape: &BertShape, lengths: &[usize]) {
+    for_each_row(shape, lengths, precision, |case, row, expected| {
         let row: Vec<f64> = row.iter().copied().map(f64::from).collect();
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let cosine = dot(&row, expected) / (dot(&row, &row) * dot(expected, expected)).sqrt();
-        assert!(cosine >= 0.998, "{case}: cosine {cosine}");
+        assert!(cosine >= least, "{case}: cosine {cosine}");
     });
 }
 
@@ -90,10 +91,26 @@ fn the_smallest_checkpoints_match_the_plain_encoder() {
     assert_f32_is_close(&shape(32, 4, 64), &lengths);
 }
 
+/// Checks the direction for several widths.
+fn assert_keeps_direction(precision: Precision, least: f64) {
+    assert_is_aligned(precision, least, &shape(768, 12, 3072), &[5, 1, 19]);
+    assert_is_aligned(precision, least, &shape(384, 12, 1536), &[40, 3]);
+    assert_is_aligned(precision, least, &shape(312, 12, 1200), &[7, 20]);
+    assert_is_aligned(precision, least, &shape(32, 4, 64), &[1, 33, 70]);
+    assert_is_aligned(precision, least, &shape(3, 1, 1), &[4]);
+}
+
 #[test]
 fn bytes_keep_the_direction() {
-    assert_int8_is_aligned(&shape(768, 12, 3072), &[5, 1, 19]);
-    assert_int8_is_aligned(&shape(384, 12, 1536), &[40, 3]);
-    assert_int8_is_aligned(&shape(312, 12, 1200), &[7, 20]);
-    assert_int8_is_aligned(&shape(32, 4, 64), &[1, 33, 70]);
+    assert_keeps_direction(Precision::Int8, 0.998);
+}
+
+#[test]
+fn halves_keep_the_direction() {
+    assert_keeps_direction(Precision::F16, 0.999_999);
+}
+
+#[test]
+fn bfloat16_keeps_the_direction() {
+    assert_keeps_direction(Precision::Bf16, 0.999_9);
 }

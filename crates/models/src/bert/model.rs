@@ -6,10 +6,10 @@ use candle_nn::VarBuilder;
 use super::layers::{Layer, LayerNorm};
 use super::{BertConfig, PackedSequences};
 
-/// BERT without pooler, in `f32`.
+/// BERT or RoBERTa without pooler, in `f32`.
 ///
 /// # Source
-/// Devlin et al. 2019; post-norm layers and exact GELU as in `modeling_bert.py` of transformers.
+/// Devlin et al. 2019, Liu et al. 2019; post-norm layers and exact GELU as in `modeling_bert.py` of transformers.
 #[derive(Debug, Clone)]
 pub(crate) struct BertModel {
     /// Shape `(vocab_size, hidden_size)`.
@@ -22,6 +22,8 @@ pub(crate) struct BertModel {
     layers: Vec<Layer>,
     /// Tokens that nothing attends to, also where they stand in the text.
     masked_id: Option<u32>,
+    /// The padding id, for a model whose positions begin behind it.
+    first_position_after: Option<u32>,
 }
 
 impl BertModel {
@@ -48,6 +50,7 @@ impl BertModel {
                 .map(layer)
                 .collect::<Result<_>>()?,
             masked_id,
+            first_position_after: config.is_roberta().then(|| config.pad_token_id()),
         })
     }
 
@@ -59,13 +62,34 @@ impl BertModel {
         let rows = |table: &Tensor, ids: &[u32]| table.index_select(&Tensor::new(ids, device)?, 0);
         let words = rows(&self.words, &batch.ids)?;
         let types = rows(&self.types, &batch.type_ids)?;
-        let positions = rows(&self.positions, &batch.positions)?;
+        let positions = rows(&self.positions, &self.position_ids(batch))?;
         let masks = self.masks(batch, device)?;
         let mut x = self.norm.forward(&((words + types)? + positions)?)?;
         for layer in &self.layers {
             x = layer.forward(&x, batch, &masks)?;
         }
         Ok(x)
+    }
+
+    /// The rows of the table of positions. Where padding has a position of its own, a padding token
+    /// in the text takes none from the others.
+    ///
+    /// # Source
+    /// `create_position_ids_from_input_ids` in `modeling_roberta.py` of transformers.
+    fn position_ids(&self, batch: &PackedSequences) -> Vec<u32> {
+        let positions = |ids: &[u32]| -> Vec<u32> {
+            let Some(pad) = self.first_position_after else {
+                return (0..ids.len() as u32).collect();
+            };
+            let mut last = pad;
+            let place = |&id: &u32| {
+                last += u32::from(id != pad);
+                if id == pad { pad } else { last }
+            };
+            ids.iter().map(place).collect()
+        };
+        let sequences = batch.ranges.iter().map(|rows| &batch.ids[rows.clone()]);
+        sequences.flat_map(positions).collect()
     }
 
     /// The mask of each sequence that holds a masked token.

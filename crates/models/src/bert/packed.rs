@@ -10,8 +10,6 @@ use crate::Encoding;
 pub(crate) struct PackedSequences {
     pub(crate) ids: Vec<u32>,
     pub(crate) type_ids: Vec<u32>,
-    /// The place of each token in its sequence, from 0.
-    pub(crate) positions: Vec<u32>,
     /// The rows of each sequence.
     pub(crate) ranges: Vec<Range<usize>>,
 }
@@ -21,7 +19,6 @@ impl PackedSequences {
         let start = self.ids.len();
         self.ids.extend(&encoding.ids);
         self.type_ids.extend(&encoding.type_ids);
-        self.positions.extend(0..encoding.ids.len() as u32);
         self.ranges.push(start..self.ids.len());
     }
 }

@@ -5,6 +5,7 @@ mod element;
 mod files;
 mod hub;
 mod mapping;
+mod modules;
 mod safetensors;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use serde_json::Value;
 use self::backend::WeightsBackend;
 pub(crate) use self::element::Element;
 pub(crate) use self::files::Files;
+pub(crate) use self::modules::{ModuleEntry, read_modules};
 pub(crate) use self::weights::{StoredTensor, Weights};
 use crate::{Error, Tokenizer};
 
@@ -46,6 +48,8 @@ pub struct Checkpoint {
     id: String,
     revision: Option<String>,
     files: Arc<Files>,
+    /// Where configuration, weights and tokenizer are; empty, or ends in `/`.
+    folder: String,
     config: Arc<Value>,
     weights: Arc<Weights>,
 }
@@ -114,8 +118,12 @@ impl Checkpoint {
     }
 
     fn from_parts(id: String, revision: Option<String>, files: Files) -> Result<Self, Error> {
-        let weights = Weights::open(&files, "")?;
-        let config = match (files.json("config.json")?, &weights.config) {
+        let folder = modules::transformer_folder(&files)?;
+        let weights = Weights::open(&files, &folder)?;
+        let config = match (
+            files.json(&format!("{folder}config.json"))?,
+            &weights.config,
+        ) {
             (Some(config), _) => config,
             (None, Some(text)) => serde_json::from_str(text).map_err(|source| Error::Json {
                 path: weights.path.clone(),
@@ -123,7 +131,7 @@ impl Checkpoint {
             })?,
             (None, None) => {
                 return Err(Error::MissingFile {
-                    path: files.path(""),
+                    path: files.path(&folder),
                     expected: "`config.json`",
                 });
             }
@@ -132,6 +140,7 @@ impl Checkpoint {
             id,
             revision,
             files: Arc::new(files),
+            folder,
             config: Arc::new(config),
             weights: Arc::new(weights),
         })
@@ -150,6 +159,12 @@ impl Checkpoint {
     /// The configuration.
     pub fn config(&self) -> &Value {
         &self.config
+    }
+
+    /// The folder of the model within the checkpoint, empty or ending in `/`: where models of
+    /// sentence-transformers keep it apart from the modules that follow it.
+    pub(crate) fn folder(&self) -> &str {
+        &self.folder
     }
 
     /// Names a file of the checkpoint for messages: its path, or `<id>/<name>` in memory.
@@ -172,7 +187,7 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::MissingFile`] and [`Error::Tokenizer`].
     pub fn tokenizer(&self, folder: &str) -> Result<Tokenizer, Error> {
-        Tokenizer::open(&self.files, folder)
+        Tokenizer::open(&self.files, &format!("{}{folder}", self.folder))
     }
 
     /// Hashes the weights: the SHA-256 that `sha256sum` prints for the one file. Shards are hashed
@@ -237,6 +252,11 @@ impl Checkpoint {
         VarBuilder::from_backend(Box::new(backend), DType::F32, device.clone())
     }
 
+    /// The files.
+    pub(crate) fn files(&self) -> &Files {
+        &self.files
+    }
+
     /// Opens the weights and the configuration in a folder of the checkpoint.
     pub(crate) fn part(&self, folder: &str) -> Result<Self, Error> {
         let config = self
@@ -244,6 +264,7 @@ impl Checkpoint {
             .unwrap_or_default();
         let weights = Weights::open(&self.files, &format!("{folder}/"))?;
         Ok(Self {
+            folder: format!("{folder}/"),
             config: Arc::new(config),
             weights: Arc::new(weights),
             ..self.clone()

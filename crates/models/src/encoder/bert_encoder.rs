@@ -8,7 +8,7 @@ use super::head::Head;
 use super::plan::Plan;
 use super::{
     EncodeOptions, Encoder, EncoderDescription, EncoderOptions, PassageForm, PassageText,
-    Precision, schedule,
+    PrecisionChoice, schedule,
 };
 use crate::bert::PackedSequences;
 use crate::{Checkpoint, Encoding, Error, Tokenizer};
@@ -16,14 +16,18 @@ use crate::{Checkpoint, Encoding, Error, Tokenizer};
 /// How many texts are tokenised by one thread at a time: about 10 ms of work.
 const TOKENIZE_CHUNK: usize = 32;
 
-/// A DPR encoder, a model of sentence-transformers, or a bare BERT with a pooling that the user
-/// names.
+/// A DPR encoder, a model of sentence-transformers, or a bare BERT or RoBERTa with a pooling that the
+/// user names.
 ///
 /// | checkpoint | pooling | passages |
 /// | --- | --- | --- |
 /// | DPR, context or question; the question encoder in RAG | CLS, then `encode_proj` if any | [`PassageForm::Pair`] |
 /// | sentence-transformers (`modules.json`) | as its files say, with its prompts | [`PassageForm::Joined`] |
-/// | bare BERT | [`EncoderOptions::pooling`], else an error | [`PassageForm::Joined`] |
+/// | bare BERT or RoBERTa | [`EncoderOptions::pooling`], else an error | [`PassageForm::Joined`] |
+///
+/// RoBERTa includes XLM-RoBERTa and `CamemBERT`, and with them the E5 and BGE models built on either.
+/// E5 is published without the prompts it was trained with: name them in
+/// [`EncoderOptions::question_prompt`] and [`EncoderOptions::passage_prompt`].
 ///
 /// A tower of DPR encodes passages as well as questions, but only those it was trained for mean
 /// something.
@@ -41,24 +45,22 @@ impl BertEncoder {
     ///
     /// # Errors
     /// [`Error::MissingTensors`], [`Error::Shape`], [`Error::Config`], [`Error::NotANumber`];
+    /// [`Error::Precision`] and [`Error::HalfRange`] when the precision does not suit;
     /// [`Error::PoolingUnknown`] for a bare BERT when `options` names no pooling.
     pub fn open(checkpoint: &Checkpoint, options: &EncoderOptions) -> Result<Self, Error> {
+        let precision = PrecisionChoice::resolve(options)?;
         let plan = Plan::make(checkpoint, options)?;
         checkpoint.require(&plan.config.tensors(plan.layout.prefix))?;
         let tokenizer = checkpoint.tokenizer(plan.layout.tokenizer)?;
         let head = Head::load(checkpoint, &plan, options)?;
-        // DPR attends to nothing that looks like padding; sentence encoders attend to all.
-        let masked_id = plan.layout.dpr.map(|_| plan.config.pad_token_id);
-        let engine = Engine::load(checkpoint, &plan, masked_id, options)?;
+        let engine = Engine::load(checkpoint, &plan, precision, options)?;
         let max_tokens = plan.max_tokens(tokenizer.max_length(), options);
-        let (passage_prompt, question_prompt) = match plan.sentence {
-            Some(sentence) => (sentence.passage_prompt, sentence.question_prompt),
-            None => Default::default(),
-        };
+        let (passage_prompt, question_prompt) = plan.prompts(options)?;
         let description = EncoderDescription {
             id: checkpoint.id().to_owned(),
             revision: checkpoint.revision().map(str::to_owned),
             sha256: checkpoint.sha256(),
+            tokenizer_sha256: tokenizer.sha256(),
             dim: head.dim,
             pooling: plan.pooling,
             normalize: head.normalizes(),
@@ -67,7 +69,7 @@ impl BertEncoder {
             passage_form: plan.passage_form,
             passage_prompt,
             question_prompt,
-            precision: Precision::F32,
+            precision,
         };
         Ok(Self {
             engine: Arc::new(engine),
@@ -125,10 +127,24 @@ impl BertEncoder {
             let texts = batches[i].clone();
             let batch: PackedSequences = encodings[texts.clone()].iter().collect();
             let vectors = self.engine.forward(&batch, &self.head)?;
+            self.check_vectors(&vectors, texts.start)?;
             (options.on_progress)(texts.len());
             Ok(vectors)
         })?;
         Ok(vectors.concat())
+    }
+
+    /// Refuses vectors that overflowed, of texts from `first` on.
+    fn check_vectors(&self, vectors: &[f32], first: usize) -> Result<(), Error> {
+        let mut rows = vectors.chunks_exact(self.description.dim);
+        let is_finite = |row: &[f32]| row.iter().all(|number| number.is_finite());
+        match rows.position(|row| !is_finite(row)) {
+            Some(row) => Err(Error::Overflow {
+                id: self.description.id.clone(),
+                text: first + row,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Makes tokens what the model is fed: token types 0, ids within its vocabulary.

@@ -3,6 +3,8 @@
 use ragdex_core::Sha256;
 use serde::{Deserialize, Serialize};
 
+use super::Precision;
+
 /// How token vectors become the vector of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -28,16 +30,6 @@ pub enum PassageForm {
     Joined,
 }
 
-/// The arithmetic of an encoder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Precision {
-    /// Single precision throughout.
-    #[default]
-    F32,
-}
-
 /// Everything that decides the vectors of an encoder. Vectors of encoders whose descriptions are
 /// equal can be compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +40,8 @@ pub struct EncoderDescription {
     pub revision: Option<String>,
     /// The SHA-256 of its weights.
     pub sha256: Sha256,
+    /// The SHA-256 of its tokenizer's definition.
+    pub tokenizer_sha256: Sha256,
     /// The width of the vectors.
     pub dim: usize,
     /// How token vectors become one.
@@ -66,6 +60,6 @@ pub struct EncoderDescription {
     /// What is put before each question.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub question_prompt: String,
-    /// The arithmetic.
+    /// The arithmetic. Questions are encoded in that of the passages.
     pub precision: Precision,
 }

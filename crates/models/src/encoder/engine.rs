@@ -3,13 +3,14 @@
 use std::sync::OnceLock;
 
 use candle_core::{Device, Tensor};
+use half::f16;
 use ragdex_kernels::{
     BertLayerWeights, BertShape, BertWeights, LayerNormWeights, LinearWeights, Output, PackedBert,
 };
 
 use super::head::Head;
 use super::plan::Plan;
-use super::{EncoderOptions, Pooling};
+use super::{EncoderOptions, Pooling, Precision};
 use crate::bert::{BertConfig, BertModel, PackedSequences};
 use crate::{Checkpoint, Error};
 
@@ -22,12 +23,15 @@ pub(super) enum Engine {
     Packed(Box<Packed>),
 }
 
-/// An encoder for the processor, and what it takes to do a rare case otherwise.
+/// An encoder for the processor, and what it takes to do a rare case otherwise: in single precision,
+/// whatever the rest has.
 pub(super) struct Packed {
     model: PackedBert,
     masked_id: Option<u32>,
+    exceptional_id: Option<u32>,
     source: Source,
-    /// Loaded when the first sequence with a masked token comes: the kernels have no mask.
+    /// Loaded when the first sequence with an exceptional token comes: the kernels have no mask, and
+    /// count positions from the first token on.
     reference: OnceLock<BertModel>,
 }
 
@@ -37,20 +41,23 @@ struct Source {
     checkpoint: Checkpoint,
     config: BertConfig,
     prefix: &'static str,
+    precision: Precision,
 }
 
 impl Engine {
-    /// Loads the layers. Tokens of `masked_id` get no attention.
+    /// Loads the layers, for a precision that the device computes.
     pub(super) fn load(
         checkpoint: &Checkpoint,
         plan: &Plan,
-        masked_id: Option<u32>,
+        precision: Precision,
         options: &EncoderOptions,
     ) -> Result<Self, Error> {
+        let masked_id = plan.masked_id();
         let source = Source {
             checkpoint: checkpoint.clone(),
             config: plan.config.clone(),
             prefix: plan.layout.prefix,
+            precision,
         };
         if !options.kernels || !matches!(options.device, Device::Cpu) {
             return Ok(Self::Reference(
@@ -59,8 +66,9 @@ impl Engine {
         }
         let weights = source.weights()?;
         Ok(Self::Packed(Box::new(Packed {
-            model: PackedBert::new(weights, ragdex_kernels::Precision::F32),
+            model: PackedBert::new(weights, precision.of_kernels()),
             masked_id,
+            exceptional_id: plan.exceptional_id(),
             source,
             reference: OnceLock::new(),
         })))
@@ -71,7 +79,7 @@ impl Engine {
     pub(super) fn stands_alone(&self, ids: &[u32]) -> bool {
         match self {
             Self::Reference(_) => false,
-            Self::Packed(packed) => packed.is_masked(ids),
+            Self::Packed(packed) => packed.is_exceptional(ids),
         }
     }
 
@@ -79,7 +87,7 @@ impl Engine {
     pub(super) fn forward(&self, batch: &PackedSequences, head: &Head) -> Result<Vec<f32>, Error> {
         match self {
             Self::Reference(model) => Ok(head.forward(&model.forward(batch)?, batch)?),
-            Self::Packed(packed) if packed.is_masked(&batch.ids) => {
+            Self::Packed(packed) if packed.is_exceptional(&batch.ids) => {
                 Ok(head.forward(&packed.reference()?.forward(batch)?, batch)?)
             }
             Self::Packed(packed) => packed.forward(batch, head),
@@ -88,8 +96,8 @@ impl Engine {
 }
 
 impl Packed {
-    fn is_masked(&self, ids: &[u32]) -> bool {
-        self.masked_id.is_some_and(|masked| ids.contains(&masked))
+    fn is_exceptional(&self, ids: &[u32]) -> bool {
+        self.exceptional_id.is_some_and(|id| ids.contains(&id))
     }
 
     fn forward(&self, batch: &PackedSequences, head: &Head) -> Result<Vec<f32>, Error> {
@@ -143,6 +151,8 @@ impl Source {
     fn weights(&self) -> Result<BertWeights, Error> {
         let config = &self.config;
         let layers = (0..config.num_hidden_layers).map(|i| self.layer(i));
+        let mut positions = self.read("embeddings.position_embeddings.weight")?;
+        positions.drain(..config.first_position() * config.hidden_size);
         Ok(BertWeights {
             shape: BertShape {
                 hidden_size: config.hidden_size,
@@ -150,12 +160,12 @@ impl Source {
                 num_attention_heads: config.num_attention_heads,
                 intermediate_size: config.intermediate_size,
                 vocab_size: config.vocab_size,
-                max_position_embeddings: config.max_position_embeddings,
+                max_position_embeddings: config.positions(),
                 type_vocab_size: config.type_vocab_size,
                 layer_norm_eps: config.layer_norm_eps,
             },
             word_embeddings: self.read("embeddings.word_embeddings.weight")?,
-            position_embeddings: self.read("embeddings.position_embeddings.weight")?,
+            position_embeddings: positions,
             token_type_embeddings: self.read("embeddings.token_type_embeddings.weight")?,
             embedding_norm: self.norm("embeddings.LayerNorm")?,
             layers: layers.collect::<Result<_, Error>>()?,
@@ -177,10 +187,27 @@ impl Source {
     }
 
     fn linear(&self, name: &str) -> Result<LinearWeights, Error> {
+        let tensor = format!("{name}.weight");
+        let weight = self.read(&tensor)?;
+        self.check_range(&tensor, &weight)?;
         Ok(LinearWeights {
-            weight: self.read(&format!("{name}.weight"))?,
+            weight,
             bias: self.read(&format!("{name}.bias"))?,
         })
+    }
+
+    /// Refuses weights that half precision would make infinite.
+    fn check_range(&self, name: &str, weights: &[f32]) -> Result<(), Error> {
+        let limit = f16::MAX.to_f32();
+        let beyond = weights.iter().find(|weight| weight.abs() > limit);
+        match beyond {
+            Some(&found) if self.precision == Precision::F16 => Err(Error::HalfRange {
+                path: self.checkpoint.path(""),
+                tensor: format!("{}{name}", self.prefix),
+                found,
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn norm(&self, name: &str) -> Result<LayerNormWeights, Error> {
@@ -191,6 +218,12 @@ impl Source {
     }
 
     fn read(&self, name: &str) -> Result<Vec<f32>, Error> {
-        self.checkpoint.read(&format!("{}{name}", self.prefix))
+        let tensor = format!("{}{name}", self.prefix);
+        let values = self.checkpoint.read(&tensor)?;
+        if values.iter().any(|value| value.is_infinite()) {
+            let path = self.checkpoint.path("");
+            return Err(Error::Infinite { path, tensor });
+        }
+        Ok(values)
     }
 }

@@ -1,4 +1,4 @@
-//! Where a checkpoint keeps its BERT.
+//! Where a checkpoint keeps its BERT or RoBERTa.
 
 use crate::bert::BertConfig;
 use crate::{Checkpoint, Error};
@@ -20,7 +20,7 @@ pub(super) struct Layout {
 }
 
 /// The layouts in use.
-const LAYOUTS: [Layout; 5] = [
+const LAYOUTS: [Layout; 7] = [
     Layout::dpr("ctx_encoder.bert_model.", "ctx_encoder."),
     Layout::dpr("question_encoder.bert_model.", "question_encoder."),
     Layout {
@@ -32,6 +32,8 @@ const LAYOUTS: [Layout; 5] = [
         )
     },
     Layout::plain("bert."),
+    Layout::plain("roberta."),
+    Layout::plain("model."),
     Layout::plain(""),
 ];
 

@@ -7,6 +7,7 @@ mod head;
 mod layout;
 mod options;
 mod plan;
+mod precision;
 mod schedule;
 mod sentence;
 #[cfg(test)]
@@ -15,8 +16,9 @@ mod tests;
 use std::sync::Arc;
 
 pub use self::bert_encoder::BertEncoder;
-pub use self::description::{EncoderDescription, PassageForm, Pooling, Precision};
+pub use self::description::{EncoderDescription, PassageForm, Pooling};
 pub use self::options::{EncodeOptions, EncoderOptions};
+pub use self::precision::{Precision, PrecisionChoice, UnknownPrecision};
 use crate::Error;
 
 /// What an encoder sees of a passage.

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use candle_core::Device;
 use ragdex_core::Cancel;
 
-use super::{PassageForm, Pooling};
+use super::{PassageForm, Pooling, PrecisionChoice};
 
 /// Settings that override what a checkpoint says of itself.
 #[derive(Debug, Clone)]
@@ -16,6 +16,11 @@ pub struct EncoderOptions {
     pub pooling: Option<Pooling>,
     /// How title and text are joined.
     pub passage_form: Option<PassageForm>,
+    /// What is put before each passage; some models are published without the prompts that they were
+    /// trained with, such as `passage: ` of E5.
+    pub passage_prompt: Option<String>,
+    /// What is put before each question, such as `query: `.
+    pub question_prompt: Option<String>,
     /// Whether vectors are brought to length 1.
     pub normalize: Option<bool>,
     /// A factor on the vectors; 1 by default.
@@ -24,6 +29,8 @@ pub struct EncoderOptions {
     pub max_tokens: Option<usize>,
     /// Where the model runs; the CPU by default.
     pub device: Device,
+    /// What the matrix products compute in; `f32` by default.
+    pub precision: PrecisionChoice,
     /// Whether own kernels compute on the CPU; otherwise candle's operations do, which are the
     /// reference, two to four times slower, and equal but for rounding. On by default.
     pub kernels: bool,
@@ -34,10 +41,13 @@ impl Default for EncoderOptions {
         Self {
             pooling: None,
             passage_form: None,
+            passage_prompt: None,
+            question_prompt: None,
             normalize: None,
             scale: None,
             max_tokens: None,
             device: Device::Cpu,
+            precision: PrecisionChoice::default(),
             kernels: true,
         }
     }

@@ -48,6 +48,37 @@ impl Plan {
         })
     }
 
+    /// Tokens that nothing attends to, wherever they stand: DPR attends to nothing that looks like
+    /// padding, sentence encoders attend to all.
+    pub(super) fn masked_id(&self) -> Option<u32> {
+        self.layout.dpr.map(|_| self.config.pad_token_id())
+    }
+
+    /// Tokens that only the reference computes as it should: those that are masked, and those whose
+    /// position is not that of their place.
+    pub(super) fn exceptional_id(&self) -> Option<u32> {
+        let is_roberta = self.config.is_roberta();
+        self.masked_id()
+            .or_else(|| is_roberta.then(|| self.config.pad_token_id()))
+    }
+
+    /// What is put before passages and before questions: what the user says, else what the files say.
+    ///
+    /// # Errors
+    /// [`Error::PairPrompt`]: the pair form has no place for a prompt.
+    pub(super) fn prompts(&self, options: &EncoderOptions) -> Result<(String, String), Error> {
+        let of_files = self.sentence.as_ref();
+        let passage = options.passage_prompt.clone();
+        let passage = passage.or_else(|| of_files.map(|files| files.passage_prompt.clone()));
+        let question = options.question_prompt.clone();
+        let question = question.or_else(|| of_files.map(|files| files.question_prompt.clone()));
+        let passage = passage.unwrap_or_default();
+        if self.passage_form == PassageForm::Pair && !passage.is_empty() {
+            return Err(Error::PairPrompt { prompt: passage });
+        }
+        Ok((passage, question.unwrap_or_default()))
+    }
+
     /// The smallest of all limits on the length of inputs.
     pub(super) fn max_tokens(&self, tokenizer: Option<usize>, options: &EncoderOptions) -> usize {
         let sentence = self
@@ -55,7 +86,7 @@ impl Plan {
             .as_ref()
             .and_then(|sentence| sentence.max_tokens);
         let limits = [tokenizer, sentence, options.max_tokens];
-        let positions = self.config.max_position_embeddings;
+        let positions = self.config.positions();
         limits.into_iter().flatten().fold(positions, usize::min)
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Pooling;
+use crate::checkpoint::{ModuleEntry, read_modules};
 use crate::{Checkpoint, Error};
 
 /// What follows the transformer.
@@ -30,42 +31,43 @@ pub(super) struct SentenceModel {
 }
 
 /// The names under which models keep the prompt of passages, in the order in which
-/// sentence-transformers looks for them.
+/// sentence-transformers looks for them. The first that is not empty counts: recent releases write an
+/// empty `document` beside whatever a model has.
 const PASSAGE_PROMPTS: [&str; 3] = ["document", "passage", "corpus"];
+
+/// The list of modules.
+const MODULES: &str = "modules.json";
 
 /// Reads the files; `None` when there is no `modules.json`.
 pub(super) fn read(checkpoint: &Checkpoint) -> Result<Option<SentenceModel>, Error> {
-    const MODULES: &str = "modules.json";
-    let Some(json) = checkpoint.json(MODULES)? else {
+    let Some(modules) = read_modules(checkpoint.files())? else {
         return Ok(None);
     };
-    let mut modules = json.as_array().into_iter().flatten().map(|module| {
-        let text = |key: &str| module.get(key).and_then(Value::as_str).unwrap_or_default();
-        let kind = text("type").rsplit('.').next().unwrap_or_default();
-        (kind, text("path"))
-    });
-    if !matches!(modules.next(), Some(("Transformer", ""))) {
-        return refuse(
-            checkpoint,
-            MODULES,
-            "type",
-            "a Transformer at path `` expected first",
-        );
-    }
-    let Some(("Pooling", folder)) = modules.next() else {
-        return refuse(checkpoint, MODULES, "type", "Pooling expected second");
+    let [model, pooling, modules @ ..] = &modules[..] else {
+        let what = "a Transformer and a Pooling expected";
+        return refuse(checkpoint, MODULES, "type", what);
     };
-    let pooling = read_pooling(checkpoint, folder)?;
-    let modules = modules.map(|(kind, folder)| match kind {
-        "Dense" => read_dense(checkpoint, folder),
-        "Normalize" => Ok(Module::Normalize),
-        other => {
-            let what = format!("Dense or Normalize expected, found `{other}`");
-            refuse(checkpoint, MODULES, "type", &what)
-        }
-    });
-    let modules = modules.collect::<Result<_, _>>()?;
+    if !model.is_transformer() {
+        let what = format!("a Transformer expected first, found `{}`", model.kind);
+        return refuse(checkpoint, MODULES, "type", &what);
+    }
+    if pooling.kind != "Pooling" {
+        let what = format!("Pooling expected second, found `{}`", pooling.kind);
+        return refuse(checkpoint, MODULES, "type", &what);
+    }
+    let with_files = [pooling].into_iter().chain(modules);
+    if let Some(module) = with_files
+        .filter(|m| m.kind != "Normalize")
+        .find(|m| m.folder.is_empty())
+    {
+        let what = format!("a folder expected for `{}`, found none", module.kind);
+        return refuse(checkpoint, MODULES, "path", &what);
+    }
     let (passage_prompt, question_prompt) = read_prompts(checkpoint)?;
+    let has_prompts = !(passage_prompt.is_empty() && question_prompt.is_empty());
+    let pooling = read_pooling(checkpoint, &pooling.folder, has_prompts)?;
+    let modules = modules.iter().map(|module| read_module(checkpoint, module));
+    let modules = modules.collect::<Result<_, _>>()?;
     Ok(Some(SentenceModel {
         pooling,
         modules,
@@ -75,23 +77,56 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Result<Option<SentenceModel>, Err
     }))
 }
 
-fn read_pooling(checkpoint: &Checkpoint, folder: &str) -> Result<Pooling, Error> {
+fn read_module(checkpoint: &Checkpoint, module: &ModuleEntry) -> Result<Module, Error> {
+    match &*module.kind {
+        "Dense" => read_dense(checkpoint, &module.folder),
+        "Normalize" => Ok(Module::Normalize),
+        other => {
+            let what = format!("Dense or Normalize expected, found `{other}`");
+            refuse(checkpoint, MODULES, "type", &what)
+        }
+    }
+}
+
+fn read_pooling(
+    checkpoint: &Checkpoint,
+    folder: &str,
+    has_prompts: bool,
+) -> Result<Pooling, Error> {
     let name = format!("{folder}/config.json");
     let config = checkpoint.json(&name)?.unwrap_or_default();
-    let modes = config.as_object().into_iter().flatten();
-    let modes =
-        modes.filter(|(key, on)| key.starts_with("pooling_mode_") && on.as_bool() == Some(true));
-    let modes: Vec<&str> = modes
-        .map(|(key, _)| &key["pooling_mode_".len()..])
-        .collect();
+    if has_prompts && config.get("include_prompt") == Some(&Value::Bool(false)) {
+        let what = "prompts that count as text expected, found `false`";
+        return refuse(checkpoint, &name, "include_prompt", what);
+    }
+    let modes = pooling_modes(&config);
     match *modes {
-        ["cls_token"] => Ok(Pooling::Cls),
-        ["mean_tokens"] => Ok(Pooling::Mean),
-        ["max_tokens"] => Ok(Pooling::Max),
+        ["cls" | "cls_token"] => Ok(Pooling::Cls),
+        ["mean" | "mean_tokens"] => Ok(Pooling::Mean),
+        ["max" | "max_tokens"] => Ok(Pooling::Max),
         _ => {
             let found = modes.join(", ");
             let what = format!("one of cls, mean and max expected, found `{found}`");
             refuse(checkpoint, &name, "pooling_mode", &what)
+        }
+    }
+}
+
+/// The names of the poolings that are joined: of one key since release 5.6, before of a switch each.
+fn pooling_modes(config: &Value) -> Vec<&str> {
+    match config.get("pooling_mode") {
+        Some(Value::String(mode)) => vec![mode],
+        Some(modes) => modes
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect(),
+        None => {
+            let switches = config.as_object().into_iter().flatten();
+            let on = switches.filter(|(_, on)| on.as_bool() == Some(true));
+            on.filter_map(|(key, _)| key.strip_prefix("pooling_mode_"))
+                .collect()
         }
     }
 }
@@ -133,12 +168,17 @@ fn read_dense(checkpoint: &Checkpoint, folder: &str) -> Result<Module, Error> {
 }
 
 fn read_max_tokens(checkpoint: &Checkpoint) -> Result<Option<usize>, Error> {
-    const NAME: &str = "sentence_bert_config.json";
-    let config = checkpoint.json(NAME)?.unwrap_or_default();
+    let name = &format!("{}sentence_bert_config.json", checkpoint.folder());
+    let config = checkpoint.json(name)?.unwrap_or_default();
+    let task = config.get("transformer_task").and_then(Value::as_str);
+    if let Some(task) = task.filter(|task| *task != "feature-extraction") {
+        let what = format!("`feature-extraction` expected, found `{task}`");
+        return refuse(checkpoint, name, "transformer_task", &what);
+    }
     if config.get("do_lower_case") == Some(&Value::Bool(true)) {
         return refuse(
             checkpoint,
-            NAME,
+            name,
             "do_lower_case",
             "only tokenizers change the case here",
         );
@@ -159,7 +199,8 @@ fn read_prompts(checkpoint: &Checkpoint) -> Result<(String, String), Error> {
         .and_then(prompt);
     let passage = PASSAGE_PROMPTS
         .iter()
-        .find_map(|name| prompt(name))
+        .filter_map(|name| prompt(name))
+        .find(|prompt| !prompt.is_empty())
         .or(default);
     let question = prompt("query").or(default);
     Ok((

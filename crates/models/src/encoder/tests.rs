@@ -64,6 +64,15 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
+fn open_in(folder: &str, precision: impl Into<PrecisionChoice>) -> BertEncoder {
+    let checkpoint = Checkpoint::from_folder(golden(folder)).unwrap();
+    let options = EncoderOptions {
+        precision: precision.into(),
+        ..EncoderOptions::default()
+    };
+    BertEncoder::open(&checkpoint, &options).unwrap()
+}
+
 fn open(folder: &str) -> BertEncoder {
     let checkpoint = Checkpoint::from_folder(golden(folder)).unwrap();
     BertEncoder::open(&checkpoint, &EncoderOptions::default()).unwrap()
@@ -155,8 +164,12 @@ fn threads_and_neighbours_leave_no_trace() {
     let short = (0..44).map(|i| [String::new(), "the lighthouse ".repeat(i % 9)]);
     let passages: Vec<[String; 2]> = passages.into_iter().chain(short).collect();
     let passages = borrow(&passages);
-    for folder in ["dpr-ctx-encoder", "dpr-ctx-encoder-proj"] {
-        let encoder = open(folder);
+    let folders = ["dpr-ctx-encoder", "dpr-ctx-encoder-proj"];
+    let cases = folders
+        .into_iter()
+        .flat_map(|folder| Precision::ALL.map(|precision| (folder, precision)));
+    for (folder, precision) in cases {
+        let encoder = open_in(folder, precision);
         let encode = |passages: &[PassageText<'_>], threads, max_batch_tokens| {
             let options = EncodeOptions {
                 threads: NonZeroUsize::new(threads),
@@ -173,6 +186,147 @@ fn threads_and_neighbours_leave_no_trace() {
             assert_eq!(encode(&[*passage], 0, 512), row);
         }
     }
+}
+
+#[test]
+fn a_passage_among_256_is_the_passage_alone_in_every_precision() {
+    let texts: Vec<[String; 2]> = (0..256)
+        .map(|i| {
+            [
+                "Marrow".to_owned(),
+                "the lighthouse lamp ".repeat(1 + i % 29),
+            ]
+        })
+        .collect();
+    let passages = borrow(&texts);
+    for precision in Precision::ALL {
+        let encoder = open_in("dpr-ctx-encoder", precision);
+        let encode = |passages: &[PassageText<'_>], threads| {
+            let options = EncodeOptions {
+                threads: NonZeroUsize::new(threads),
+                ..EncodeOptions::default()
+            };
+            bits(&encoder.encode_passages(passages, &options).unwrap())
+        };
+        let together = encode(&passages, 1);
+        assert_eq!(encode(&passages, 2), together, "{precision}");
+        for i in [0, 28, 100, 255] {
+            let row = &together[i * encoder.dim()..][..encoder.dim()];
+            assert_eq!(encode(&passages[i..=i], 1), row, "{precision}");
+        }
+    }
+}
+
+#[test]
+fn each_precision_keeps_the_direction_and_changes_the_bits() {
+    let texts = golden_passages();
+    let encode = |precision| {
+        let encoder = open_in("dpr-ctx-encoder", precision);
+        assert_eq!(encoder.description().precision, precision);
+        encoder
+            .encode_passages(&borrow(&texts), &EncodeOptions::default())
+            .unwrap()
+    };
+    let exact = encode(Precision::F32);
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    for (precision, least) in [
+        (Precision::F16, 0.999_99),
+        (Precision::Bf16, 0.9999),
+        (Precision::Int8, 0.998),
+    ] {
+        let found = encode(precision);
+        assert_ne!(bits(&found), bits(&exact));
+        for (a, b) in found.chunks(32).zip(exact.chunks(32)) {
+            let cosine = dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
+            assert!(cosine >= least, "{precision}: {cosine}");
+        }
+    }
+}
+
+#[test]
+fn precisions_have_the_names_of_the_manifest() {
+    for precision in Precision::ALL {
+        let json = serde_json::to_value(precision).unwrap();
+        assert_eq!(json, precision.name());
+        assert_eq!(precision.to_string().parse(), Ok(precision));
+        assert_eq!(
+            precision.name().parse(),
+            Ok(PrecisionChoice::from(precision))
+        );
+    }
+    assert_eq!("auto".parse(), Ok(PrecisionChoice::Auto));
+    assert_eq!(PrecisionChoice::Auto.to_string(), "auto");
+    assert_eq!(PrecisionChoice::default().to_string(), "f32");
+    let error = "fp16".parse::<PrecisionChoice>().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`f32`, `f16`, `bf16`, `int8` or `auto` expected, found `fp16`"
+    );
+}
+
+#[test]
+fn the_choice_of_auto_is_recorded_by_name() {
+    let encoder = open_in("dpr-ctx-encoder", PrecisionChoice::Auto);
+    let chosen = encoder.description().precision;
+    assert!([Precision::F32, Precision::Bf16].contains(&chosen));
+    let again = open_in("dpr-ctx-encoder", chosen);
+    assert_eq!(again.description(), encoder.description());
+}
+
+#[test]
+fn the_reference_computes_in_single_precision_only() {
+    let checkpoint = Checkpoint::from_folder(golden("dpr-ctx-encoder")).unwrap();
+    let open = |precision: PrecisionChoice| {
+        let options = EncoderOptions {
+            precision,
+            kernels: false,
+            ..EncoderOptions::default()
+        };
+        BertEncoder::open(&checkpoint, &options)
+    };
+    let error = open(Precision::Int8.into()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "precision `int8`: candle on the processor computes in `f32` only"
+    );
+    assert!(error.hint().is_some_and(|hint| hint.contains("`f32`")));
+    let encoder = open(PrecisionChoice::Auto).unwrap();
+    assert_eq!(encoder.description().precision, Precision::F32);
+}
+
+#[test]
+fn weights_too_large_for_halves_are_refused_by_name() {
+    let folder = golden("dpr-ctx-encoder");
+    let mut weights = fs::read(folder.join("model.safetensors")).unwrap();
+    let tensor = "ctx_encoder.bert_model.encoder.layer.0.output.dense.weight";
+    let place = place_of(&weights, tensor);
+    weights[place..place + 4].copy_from_slice(&70_000_f32.to_le_bytes());
+    let files = ["config.json", "tokenizer.json"]
+        .map(|name| (name, fs::read(folder.join(name)).unwrap()))
+        .into_iter()
+        .chain([("model.safetensors", weights)]);
+    let checkpoint = Checkpoint::from_files("memory", files).unwrap();
+    let open = |precision: Precision| {
+        let options = EncoderOptions {
+            precision: precision.into(),
+            ..EncoderOptions::default()
+        };
+        BertEncoder::open(&checkpoint, &options)
+    };
+    let error = open(Precision::F16).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "`memory`: tensor `{tensor}`: numbers up to 65504 expected by precision `f16`, found 70000"
+        )
+    );
+    assert!(open(Precision::Bf16).is_ok());
+}
+
+/// Where the first number of a tensor lies in a safetensors file.
+fn place_of(file: &[u8], tensor: &str) -> usize {
+    let (length, metadata) = SafeTensors::read_metadata(file).unwrap();
+    size_of::<u64>() + length + metadata.info(tensor).unwrap().data_offsets.0
 }
 
 #[test]
@@ -317,9 +471,9 @@ fn sentence_files_that_ask_for_more_are_refused() {
             "one of cls, mean and max",
         ),
         (
-            json!([module("Pooling", "")]),
+            json!([module("Pooling", "1_Pooling"), module("Transformer", "")]),
             mean.clone(),
-            "a Transformer at path",
+            "a Transformer expected first, found `Pooling`",
         ),
         (
             modules(module("Dense", "2_Dense")),
@@ -414,6 +568,11 @@ fn a_description_survives_json() {
     assert_eq!(json["pooling"], "cls");
     assert_eq!(json["passage_form"], "pair");
     assert_eq!(json["precision"], "f32");
+    let tokenizer = fs::read(golden("dpr-ctx-encoder/tokenizer.json")).unwrap();
+    assert_eq!(
+        json["tokenizer_sha256"],
+        ragdex_core::Sha256::of(&tokenizer).to_string()
+    );
     let back: EncoderDescription = serde_json::from_value(json).unwrap();
     assert_eq!(&back, encoder.description());
 }

@@ -1,5 +1,6 @@
 //! Tokenizers: text to token ids and back, as the reference does it.
 
+mod charsmap;
 mod clean_up;
 mod merges;
 mod settings;
@@ -11,6 +12,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ragdex_core::Sha256;
 use tokenizers::{PostProcessor as _, TruncationParams, truncate_encodings};
 
 use self::clean_up::clean_up;
@@ -53,6 +55,7 @@ impl Default for DecodeOptions {
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     inner: Arc<tokenizers::Tokenizer>,
+    sha256: Sha256,
     path: PathBuf,
     max_length: Option<usize>,
     clean_up: bool,
@@ -81,10 +84,17 @@ impl Tokenizer {
         inner.with_padding(None);
         Ok(Self {
             inner: Arc::new(inner),
+            sha256: Sha256::of(&json),
             path,
             max_length: settings.max_length,
             clean_up: settings.clean_up.unwrap_or(clean_up),
         })
+    }
+
+    /// The SHA-256 of the definition: of `tokenizer.json`, or of the one that was made from a
+    /// vocabulary.
+    pub fn sha256(&self) -> Sha256 {
+        self.sha256
     }
 
     /// The longest input in tokens that the checkpoint names, special tokens included

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::merges;
 use super::settings::Settings;
+use super::{charsmap, merges};
 use crate::Error;
 use crate::checkpoint::Files;
 
@@ -40,6 +40,7 @@ pub(super) fn define(
     };
     if let Some((json, path)) = find("tokenizer.json")? {
         merges::check(&json, &path)?;
+        charsmap::check(&json, &path)?;
         let clean_up = false;
         return Ok(Definition {
             json,

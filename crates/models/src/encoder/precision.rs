@@ -1,0 +1,168 @@
+//! The arithmetic of an encoder.
+
+use std::fmt;
+use std::str::FromStr;
+
+use candle_core::Device;
+use ragdex_kernels::InstructionSet;
+use serde::{Deserialize, Serialize};
+
+use super::EncoderOptions;
+use crate::Error;
+
+/// What the matrix products of an encoder compute in; all else is single precision.
+///
+/// Every processor computes each of them, and the same input gives the same bits on one machine
+/// whatever is encoded beside it. Vectors of two precisions lie close to each other, but questions
+/// are best encoded in the precision of the passages: the description records it.
+///
+/// | precision | memory of weights | cosine to `f32` | speed |
+/// | --- | --- | --- | --- |
+/// | `f32` | all | 1 | the measure |
+/// | `f16` | half | 0.9999999 | the same; less to read from memory for a single question |
+/// | `bf16` | half | 0.99999 | higher on AMD from Zen 4, lower elsewhere |
+/// | `int8` | a quarter | 0.999 | several times as high with VNNI; near passages change places |
+///
+/// Figures, and how they were measured, are in `benches/README.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Precision {
+    /// Single precision throughout.
+    #[default]
+    F32,
+    /// Weights in half precision.
+    F16,
+    /// Weights and activations in bfloat16.
+    Bf16,
+    /// Weights and activations in bytes, with scales for each row.
+    Int8,
+}
+
+impl Precision {
+    /// All precisions, the most exact first.
+    pub const ALL: [Self; 4] = [Self::F32, Self::F16, Self::Bf16, Self::Int8];
+
+    /// The name in options, manifests and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
+        }
+    }
+
+    /// What the kernels call it.
+    pub(super) fn of_kernels(self) -> ragdex_kernels::Precision {
+        match self {
+            Self::F32 => ragdex_kernels::Precision::F32,
+            Self::F16 => ragdex_kernels::Precision::F16,
+            Self::Bf16 => ragdex_kernels::Precision::Bf16,
+            Self::Int8 => ragdex_kernels::Precision::Int8,
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A text that names no precision.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`f32`, `f16`, `bf16`, `int8` or `auto` expected, found `{found}`")]
+pub struct UnknownPrecision {
+    /// The text.
+    pub found: String,
+}
+
+impl FromStr for Precision {
+    type Err = UnknownPrecision;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let named = Self::ALL.into_iter().find(|known| known.name() == text);
+        named.ok_or_else(|| UnknownPrecision { found: text.into() })
+    }
+}
+
+/// The precision that a user asks for: one by name, or `auto`.
+///
+/// `auto` is the fastest precision that passed on a trained model (`benches/README.md`): every cosine
+/// to single precision at least 0.9999, and 99.5 % of the best, the best 5 and the best 20 passages
+/// the same. `f16` and `bf16` pass, `int8` does not. Where the processor multiplies pairs of bfloat16
+/// as fast as single numbers, `bf16` is taken; elsewhere, and on other devices, `f32`, since `f16` is
+/// no faster. Record what was taken: another machine may take another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PrecisionChoice {
+    /// This one.
+    Exact(Precision),
+    /// The fastest that loses nothing.
+    Auto,
+}
+
+impl PrecisionChoice {
+    /// The name of [`PrecisionChoice::Auto`].
+    const AUTO: &'static str = "auto";
+
+    /// Decides what `options` lead to on this machine.
+    ///
+    /// # Errors
+    /// [`Error::Precision`] for what the device does not compute.
+    pub(super) fn resolve(options: &EncoderOptions) -> Result<Precision, Error> {
+        let is_packed = options.kernels && matches!(options.device, Device::Cpu);
+        match options.precision {
+            Self::Exact(precision) if is_packed || precision == Precision::F32 => Ok(precision),
+            Self::Exact(precision) => Err(Error::Precision {
+                precision,
+                device: device_name(options),
+            }),
+            Self::Auto if is_packed && InstructionSet::best().gains_by_bf16() => {
+                Ok(Precision::Bf16)
+            }
+            Self::Auto => Ok(Precision::F32),
+        }
+    }
+}
+
+/// What computes when the kernels do not.
+fn device_name(options: &EncoderOptions) -> &'static str {
+    match options.device {
+        Device::Cpu => "candle on the processor",
+        Device::Cuda(_) => "cuda",
+        Device::Metal(_) => "metal",
+    }
+}
+
+impl Default for PrecisionChoice {
+    fn default() -> Self {
+        Self::Exact(Precision::default())
+    }
+}
+
+impl From<Precision> for PrecisionChoice {
+    fn from(precision: Precision) -> Self {
+        Self::Exact(precision)
+    }
+}
+
+impl fmt::Display for PrecisionChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(precision) => precision.fmt(f),
+            Self::Auto => f.write_str(Self::AUTO),
+        }
+    }
+}
+
+impl FromStr for PrecisionChoice {
+    type Err = UnknownPrecision;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            Self::AUTO => Ok(Self::Auto),
+            name => name.parse().map(Self::Exact),
+        }
+    }
+}
