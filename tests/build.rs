@@ -162,3 +162,47 @@ fn folders_tables_and_json_lines_come_in() {
     let passage = &found.json()[0]["passages"][0];
     assert_eq!(passage["title"], "Herons");
 }
+
+#[test]
+fn the_precision_is_recorded_and_questions_are_encoded_alike() {
+    let dir = Dir::new();
+    dir.write("a.txt", "The heron is a bird.");
+    dir.write("b.txt", "The trout is a fish.");
+    let mut scores = Vec::new();
+    for precision in ["f32", "f16", "bf16", "int8"] {
+        let arguments = [
+            "build",
+            precision,
+            "a.txt",
+            "b.txt",
+            "--precision",
+            precision,
+        ];
+        dir.ragdex(arguments).succeeds();
+        let info = dir.ragdex(["info", precision, "--json"]).succeeds().json();
+        for role in ["context", "question"] {
+            assert_eq!(info[0]["encoder"][role]["precision"], precision);
+        }
+        let found = dir
+            .ragdex(["search", precision, "--json", "which bird?"])
+            .succeeds()
+            .json();
+        let best = &found[0]["passages"][0];
+        assert_eq!(best["document"], "a.txt");
+        scores.push(best["score"].as_f64().unwrap());
+    }
+    assert!(
+        scores
+            .iter()
+            .all(|score| (score / scores[0] - 1.0).abs() < 0.02),
+        "{scores:?}"
+    );
+    assert!(
+        scores[1..].iter().all(|score| *score != scores[0]),
+        "{scores:?}"
+    );
+    let refused = dir
+        .ragdex(["build", "kb", "a.txt", "--precision", "f8"])
+        .exits(2);
+    assert!(refused.stderr.contains("int8"), "{}", refused.stderr);
+}

@@ -297,6 +297,10 @@ pub(crate) struct ModelOptions {
     /// The model that writes answers: BART, or a whole RAG checkpoint.
     #[arg(long, value_name = "ID_OR_DIR")]
     pub generator: Option<String>,
+    /// What the encoders compute in: `f32`, `f16`, `bf16` or `int8`; `auto` is the fastest on this
+    /// machine that finds the same passages. Recorded: questions are encoded alike.
+    #[arg(long, value_name = "KIND", default_value_t)]
+    pub precision: ragdex::PrecisionChoice,
 }
 
 /// Named sets of models.

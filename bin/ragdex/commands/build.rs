@@ -89,6 +89,7 @@ fn models(args: &cli::ModelOptions) -> ModelNames {
     if let Some(generator) = &args.generator {
         names.generator.clone_from(generator);
     }
+    names.precision = args.precision;
     names
 }
 

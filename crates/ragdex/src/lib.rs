@@ -56,6 +56,7 @@ pub use ragdex_corpus::{
     Columns, Format, KindRules, PageKinds, Shard, SplitOptions, SplitRule, Splitter, Tail,
     WikiOptions,
 };
+pub use ragdex_models::{Precision, PrecisionChoice};
 pub use ragdex_rag::{GenerationOptions, RagKind};
 pub use search::Searcher;
 pub use split::{SplitJob, SplitTarget, split};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ragdex_models::{
     BertEncoder, Checkpoint, Encoder, EncoderDescription, EncoderOptions, EncoderPair,
+    PrecisionChoice,
 };
 use ragdex_rag::RagModel;
 use serde_json::{Map, Value};
@@ -44,14 +45,19 @@ fn open_bundled(
 }
 
 /// Loads an encoder with the settings of its checkpoint.
-pub(crate) fn open_encoder(name: &str, context: &Context<'_>) -> Result<Arc<dyn Encoder>> {
-    let (checkpoint, options) = match name {
+fn open_encoder(
+    name: &str,
+    precision: PrecisionChoice,
+    context: &Context<'_>,
+) -> Result<Arc<dyn Encoder>> {
+    let (checkpoint, mut options) = match name {
         MINI => {
             let checkpoint = open_bundled(|bundled| bundled.encoder, context)?;
             (checkpoint, EncoderOptions::bundled())
         }
         name => (open_checkpoint(name)?, EncoderOptions::default()),
     };
+    options.precision = precision;
     Ok(Arc::new(BertEncoder::open(&checkpoint, &options)?))
 }
 
@@ -60,11 +66,11 @@ pub(crate) fn open_encoder(name: &str, context: &Context<'_>) -> Result<Arc<dyn 
 /// # Errors
 /// [`Error::EncoderPair`] when their vectors have different widths.
 pub(crate) fn open_pair(names: &ModelNames, context: &Context<'_>) -> Result<EncoderPair> {
-    let passages = open_encoder(&names.context_encoder, context)?;
+    let passages = open_encoder(&names.context_encoder, names.precision, context)?;
     if names.question_encoder == names.context_encoder {
         return Ok(EncoderPair::shared(passages));
     }
-    let questions = open_encoder(&names.question_encoder, context)?;
+    let questions = open_encoder(&names.question_encoder, names.precision, context)?;
     check_width(passages.description(), questions.description())?;
     Ok(EncoderPair::new(passages, questions)?)
 }
@@ -93,7 +99,8 @@ pub(crate) fn open_question_encoder(
     dim: usize,
     context: &Context<'_>,
 ) -> Result<Arc<dyn Encoder>> {
-    let encoder = open_encoder(name.unwrap_or(&recorded.question.id), context)?;
+    let id = name.unwrap_or(&recorded.question.id);
+    let encoder = open_encoder(id, recorded_precision(recorded), context)?;
     let found = encoder.description();
     if found.dim != dim {
         return Err(Error::EncoderPair {
@@ -116,6 +123,13 @@ pub(crate) fn open_question_encoder(
         }
         _ => Ok(encoder),
     }
+}
+
+/// The precision that the passages were embedded in.
+fn recorded_precision(recorded: &ragdex_store::EncoderPair) -> PrecisionChoice {
+    let name = recorded.context.settings.get("precision");
+    let precision = name.and_then(Value::as_str).map(str::parse);
+    precision.and_then(Result::ok).unwrap_or_default()
 }
 
 /// Writes down an encoder for the manifest.

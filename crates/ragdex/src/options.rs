@@ -7,6 +7,8 @@ use ragdex_corpus::{
     Columns, Format, PageKinds, ReadOptions, Shard, SplitOptions, SplitRule, WikiOptions,
 };
 
+use ragdex_models::PrecisionChoice;
+
 use crate::Context;
 use crate::presets::{MINI, Preset};
 
@@ -112,6 +114,8 @@ pub struct ModelNames {
     pub question_encoder: String,
     /// The model that writes answers.
     pub generator: String,
+    /// What the encoders compute in; recorded, so that questions are encoded alike.
+    pub precision: PrecisionChoice,
 }
 
 impl Default for ModelNames {
@@ -121,6 +125,7 @@ impl Default for ModelNames {
             context_encoder: MINI.into(),
             question_encoder: MINI.into(),
             generator: MINI.into(),
+            precision: PrecisionChoice::default(),
         }
     }
 }
@@ -131,6 +136,7 @@ impl From<Preset> for ModelNames {
             context_encoder: preset.context_encoder.into(),
             question_encoder: preset.question_encoder.into(),
             generator: preset.generator.unwrap_or(MINI).into(),
+            precision: PrecisionChoice::default(),
         }
     }
 }
