@@ -280,3 +280,131 @@ fn a_pipe_of_several_megabytes_goes_through() {
     let report = run.exits_given(&encoder, 0).json();
     assert_eq!(report[0]["passages"], 50_000);
 }
+
+/// A dump of one article in each of two namespaces, and a list.
+const PAGES: &str = "<mediawiki><siteinfo><namespaces><namespace key=\"0\"/><namespace key=\"14\">Category\
+</namespace></namespaces></siteinfo>\
+<page><title>Aare</title><ns>0</ns><id>1</id><revision><id>7</id><text>Aare is a river.</text></revision></page>\
+<page><title>List of rivers</title><ns>0</ns><id>2</id><revision><id>8</id><text>All rivers.</text></revision></page>\
+<page><title>Category:Rivers</title><ns>14</ns><id>3</id><revision><id>9</id><text>Flowing water.</text>\
+</revision></page></mediawiki>";
+
+#[test]
+fn namespaces_and_kinds_of_pages_are_chosen_apart() {
+    let dir = Dir::new();
+    dir.write("dump.xml", PAGES);
+    let cases: [(&[&str], &[&str]); 5] = [
+        (&[], &["1", "2"]),
+        (&["--pages", "articles"], &["1"]),
+        (&["--namespaces", "0,14"], &["1", "2", "3"]),
+        (&["--splitter", "dpr", "--namespaces", "0,14"], &["1", "3"]),
+        (&["--splitter", "dpr", "--pages", "lists"], &["2"]),
+    ];
+    for (options, expected) in cases {
+        let arguments = [
+            "split",
+            "dump.xml",
+            "-o",
+            "out",
+            "--to",
+            "documents",
+            "--restart",
+        ];
+        dir.ragdex(arguments.iter().chain(options)).succeeds();
+        let keys: Vec<Value> = lines(&dir, "out/documents.jsonl")
+            .iter()
+            .map(|line| line["key"].clone())
+            .collect();
+        assert_eq!(keys, expected, "{options:?}");
+    }
+}
+
+#[test]
+fn nothing_is_replaced_before_the_new_source_is_read() {
+    let dir = Dir::new();
+    dir.write("a.txt", "The heron is a bird.");
+    dir.write("cut.xml", "<mediawiki><page>");
+    dir.ragdex(["split", "a.txt", "-o", "out"]).succeeds();
+    let before = files(&dir.path("out"));
+    dir.ragdex(["split", "cut.xml", "-o", "out", "--restart"])
+        .exits(3);
+    assert_eq!(files(&dir.path("out")), before);
+}
+
+#[test]
+fn a_second_look_says_that_nothing_was_done() {
+    let dir = Dir::new();
+    dir.write("a.txt", "The heron is a bird.");
+    for unchanged in [false, true] {
+        let report = dir
+            .ragdex(["split", "a.txt", "-o", "out", "--json"])
+            .succeeds()
+            .json();
+        assert_eq!(report[0]["unchanged"], unchanged);
+        assert_eq!(report[0]["passages"], 1);
+    }
+    std::fs::remove_file(dir.path("out/passages/part-00000.parquet")).unwrap();
+    let report = dir
+        .ragdex(["split", "a.txt", "-o", "out", "--json"])
+        .succeeds()
+        .json();
+    assert_eq!(report[0]["unchanged"], false);
+    assert!(dir.path("out/passages/part-00000.parquet").is_file());
+}
+
+#[test]
+fn documents_too_short_for_the_rule_are_told() {
+    let dir = Dir::new();
+    let long = "word ".repeat(150);
+    dir.write("a.txt", "The heron is a bird.");
+    dir.write("b.txt", &long);
+    let refused = dir
+        .ragdex(["split", "a.txt", "-o", "none", "--splitter", "dpr"])
+        .exits(3);
+    assert!(refused.stderr.contains("`dpr`"), "{}", refused.stderr);
+    let arguments = [
+        "split",
+        "a.txt",
+        "b.txt",
+        "-o",
+        "out",
+        "--splitter",
+        "dpr",
+        "--json",
+    ];
+    let report = dir.ragdex(arguments).succeeds().json();
+    assert_eq!(report[0]["documents"], 2);
+    assert_eq!(report[0]["without_passages"], 1);
+}
+
+#[test]
+fn passages_with_ids_and_without_do_not_share_a_table() {
+    let dir = Dir::new();
+    dir.write("a.txt", "The heron is a bird.");
+    dir.write("psgs.tsv", "id\ttext\ttitle\n1\t\"one two\"\tT\n");
+    let arguments = ["split", "psgs.tsv", "a.txt", "-o", "out", "--to"];
+    let refused = dir.ragdex(arguments.iter().chain(&["psgs-tsv"])).exits(3);
+    assert!(
+        refused.stderr.contains("--to parquet"),
+        "{}",
+        refused.stderr
+    );
+    dir.ragdex(arguments.iter().chain(&["jsonl", "--restart"]))
+        .succeeds();
+}
+
+#[test]
+fn a_request_to_stop_is_heard_also_while_input_is_awaited() {
+    let dir = Dir::new();
+    let mut run = dir.ragdex(["split", "-", "-o", "out", "--format", "jsonl"]);
+    let mut child = run.0.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    // Held open, so that the input does not end.
+    let _input = child.stdin.take();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let pid = child.id().to_string();
+    let sent = std::process::Command::new("kill")
+        .args(["-INT", &pid])
+        .status();
+    assert!(sent.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}

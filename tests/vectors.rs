@@ -13,8 +13,9 @@ use serde_json::Value;
 use crate::util::{Dir, files, repository};
 
 /// Rows with and without text; those without give no passage.
-const ROWS: [(&str, &str); 7] = [
+const ROWS: [(&str, &str); 8] = [
     ("Ohre", "The Ohre is a river."),
+    ("Separators", "\u{1c}\u{1f}"),
     ("Empty", ""),
     ("Elbe", "The Elbe flows to the North Sea near Cuxhaven."),
     ("Aare", "The Aare joins the Rhine at Koblenz."),
@@ -89,7 +90,7 @@ fn write(dir: &Dir, name: &str, vectors: &[Vec<f32>]) {
 fn with_rubbish(of_passages: &[Vec<f32>]) -> Vec<Vec<f32>> {
     let mut passages = of_passages.iter();
     let row = |(_, text): (&str, &str)| {
-        let has_passage = !text.trim().is_empty();
+        let has_passage = text.contains(char::is_alphabetic);
         let vector = if has_passage { passages.next() } else { None };
         vector
             .cloned()

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// names its sources. Try `ragdex demo` first: it needs no network and no model of your own.
 ///
 /// Exit codes: 0 done, 1 failed and may be tried again, 2 wrong usage, 3 the input or the
-/// configuration is bad, 130 stopped by Ctrl-C (the same command goes on where it stopped).
+/// configuration is bad, 130 stopped by Ctrl-C (the same command finishes the work).
 #[derive(Debug, Parser)]
 #[command(
     name = "ragdex",
@@ -92,7 +92,7 @@ pub(crate) enum Command {
 pub(crate) struct Build {
     /// The folder to make.
     pub kb: PathBuf,
-    /// Files, folders of `.txt` and `.md` files, or `-` for standard input.
+    /// Dumps, tables, folders, or `-` for standard input.
     #[arg(required = true)]
     pub sources: Vec<PathBuf>,
     /// Throw away what an interrupted build left behind.
@@ -119,9 +119,10 @@ pub(crate) struct Build {
 
 /// Read and split only: turn a dump, a table or a folder of files into passages for other tools.
 ///
-/// Writes Parquet that other tools read as it is (`DIR/passages`,
-/// `DIR/documents`), or with `--to` the TSV of DPR, JSON lines, or whole articles. `DIR/split.json`
-/// names every file with its checksum and says what was left out and why.
+/// Writes Parquet that other tools read as it is (`DIR/passages`, `DIR/documents`), or with `--to`
+/// the TSV of DPR, JSON lines, or whole articles. `DIR/split.json` names every file with its
+/// checksum and says what was left out and why. After a crash or Ctrl-C the same command begins
+/// anew and ends with the same files.
 ///
 /// Examples:
 ///   ragdex split enwiki-latest-pages-articles-multistream.xml.bz2 -o enwiki
@@ -131,7 +132,7 @@ pub(crate) struct Build {
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Split {
-    /// Files, folders, or `-` for standard input.
+    /// Dumps, tables, folders, or `-` for standard input.
     #[arg(required = true)]
     pub sources: Vec<PathBuf>,
     /// The folder to write into.
@@ -144,12 +145,18 @@ pub(crate) struct Split {
     /// alone; all shards together hold each document once.
     #[arg(long, value_name = "I/N", default_value_t)]
     pub shard: ragdex::Shard,
-    /// Leave out passages whose title and text equal an earlier one's; otherwise they are counted only.
+    /// Leave out passages (with `--to documents`: documents) that equal an earlier one of the shard in
+    /// title and text; otherwise they are counted only.
     #[arg(long)]
     pub dedup: bool,
-    /// List what was dropped from wikitext, and the N most frequent templates without a rule.
+    /// List what was dropped from wikitext, and the N most frequent templates without a rule [default
+    /// without a number: 30].
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "30")]
     pub report: Option<usize>,
+    /// The column of a Parquet source that holds vectors: rows of a file that has it are passages
+    /// already, and are not cut.
+    #[arg(long, value_name = "NAME", default_value = "embeddings")]
+    pub embeddings_column: String,
     /// Replace what an earlier split left in the folder.
     #[arg(long)]
     pub restart: bool,
@@ -204,7 +211,7 @@ pub(crate) struct Reading {
     #[arg(long)]
     pub literal_quotes: bool,
     /// Read at most this many documents.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
     /// Stop at the first bad record instead of counting and skipping it.
     #[arg(long, conflicts_with = "keep_going")]
@@ -223,20 +230,21 @@ pub(crate) struct Wiki {
     /// Kinds of pages to take [default: all three; with `--splitter dpr` what its authors took].
     #[arg(long, value_enum, value_name = "KIND,…", value_delimiter = ',')]
     pub pages: Option<Vec<PageKind>>,
-    /// Namespaces to take, by number.
+    /// Namespaces to take, by number [default: 0].
     #[arg(
         long,
         value_name = "N,…",
         value_delimiter = ',',
-        default_value = "0",
         allow_hyphen_values = true
     )]
-    pub namespaces: Vec<i32>,
+    pub namespaces: Option<Vec<i32>>,
     /// File with rules for templates that carry text, such as `unité = "{1} {2}"`, before the built-in
     /// ones; repeatable. `split --report` names candidates.
     #[arg(long, value_name = "FILE")]
     pub templates: Vec<PathBuf>,
-    /// File with words of a language: sections to drop, words for redirects and lists; repeatable.
+    /// File with words of a language, a list under each name in brackets: `[dropped sections]`,
+    /// `[redirect words]`, `[list titles]`, `[disambiguation titles]`, `[disambiguation categories]`,
+    /// `[disambiguation switches]`, `[switches]`, `[months]`; one entry a line; repeatable.
     #[arg(long, value_name = "FILE")]
     pub words_file: Vec<PathBuf>,
     /// Read the dump twice, first for the other names of templates.
@@ -264,8 +272,9 @@ pub(crate) enum PageKind {
 pub(crate) struct Splitting {
     /// The rule: `plain` cuts runs of words, keeps the title apart and short documents whole;
     /// `section` also begins anew at each heading; `dpr` is that of the Wikipedia passages of DPR, the
-    /// title leads and the last passage wraps round; `hf`, `kilt`; `whole` cuts nothing. Rows that are
-    /// passages already, as those of `psgs-tsv`, are never cut.
+    /// title leads and the last passage wraps round, shorter documents are left out; `hf` cuts at single
+    /// spaces as the RAG example of Hugging Face; `kilt` keeps sentences whole; `whole` cuts nothing.
+    /// Rows that are passages already, as those of `psgs-tsv`, are never cut.
     #[arg(long, value_name = "RULE", default_value = "plain")]
     pub splitter: ragdex::SplitRule,
     /// Words in a passage.
@@ -274,7 +283,9 @@ pub(crate) struct Splitting {
     /// Words that a passage repeats of the one before it.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub overlap: usize,
-    /// What becomes of a short last passage: `keep`, `merge`, `wrap` or `drop` [default: the rule's].
+    /// What becomes of a short last passage: `keep`, `merge` (into the one before, with fewer than half
+    /// of the words), `wrap` (filled from the beginning) or `drop` [default: `wrap` for `dpr`, else
+    /// `keep`].
     #[arg(long, value_name = "WHAT")]
     pub tail: Option<ragdex::Tail>,
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use ragdex::results::{
     AnswerResult, BuildReport, FoundPassage, Info, SearchResult, SourcePassage, SplitReport,
+    SplitSummary,
 };
 use serde::Serialize;
 
@@ -72,37 +73,18 @@ impl Output {
         }
         let out = &mut anstream::stdout().lock();
         let summary = &report.summary;
+        if report.unchanged {
+            writeln!(out, "{folder}: made before, nothing to do")?;
+        }
+        let n_files = report.files.len() as u64;
         writeln!(
             out,
-            "{folder}: {} documents, {} passages in {} files",
-            summary.documents,
-            summary.passages,
-            report.files.len()
+            "{folder}: {}, {} in {}",
+            counted(summary.documents, "document"),
+            counted(summary.passages, "passage"),
+            counted(n_files, "file")
         )?;
-        let skipped = summary.skipped.iter();
-        let left_out = skipped.map(|(reason, count)| (reason.as_str(), *count));
-        let counts = left_out.map(|(reason, count)| ("skipped", reason, count));
-        let others = [
-            ("skipped", "duplicates", summary.duplicates.dropped),
-            (
-                "noted",
-                "duplicates (`--dedup` leaves them out)",
-                summary.duplicates.found - summary.duplicates.dropped,
-            ),
-            (
-                "noted",
-                "documents with the key of an earlier one",
-                summary.repeated_keys,
-            ),
-            (
-                "noted",
-                "pages that do not match their checksum",
-                summary.checksum_mismatches,
-            ),
-        ];
-        for (what, reason, count) in counts.chain(others).filter(|(.., count)| *count > 0) {
-            writeln!(out, "  {what}: {count} {reason}")?;
-        }
+        split_counts(out, summary)?;
         if details {
             dropped(out, report)?;
         }
@@ -230,6 +212,46 @@ fn peak_memory(out: &mut impl Write, bytes: Option<u64>) -> io::Result<()> {
         Some(bytes) => writeln!(out, ", peak memory {} MB", bytes / 1_000_000),
         None => writeln!(out),
     }
+}
+
+/// A number and its noun.
+fn counted(n: u64, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {noun}{plural}")
+}
+
+/// Prints what a split left out and what it noticed.
+fn split_counts(out: &mut impl Write, summary: &SplitSummary) -> io::Result<()> {
+    let skipped = summary.skipped.iter();
+    let skipped = skipped.map(|(reason, count)| ("skipped", reason.as_str(), *count));
+    let duplicates = &summary.duplicates;
+    let noted = [
+        ("skipped", "duplicates", duplicates.dropped),
+        (
+            "noted",
+            "duplicates (`--dedup` leaves them out)",
+            duplicates.found - duplicates.dropped,
+        ),
+        (
+            "noted",
+            "documents without a passage",
+            summary.without_passages,
+        ),
+        (
+            "noted",
+            "documents with the key of an earlier one",
+            summary.repeated_keys,
+        ),
+        (
+            "noted",
+            "pages that do not match their checksum",
+            summary.checksum_mismatches,
+        ),
+    ];
+    for (what, reason, count) in skipped.chain(noted).filter(|(.., count)| *count > 0) {
+        writeln!(out, "  {what}: {count} {reason}")?;
+    }
+    Ok(())
 }
 
 /// Prints what was dropped from wikitext, and the templates without a rule.

@@ -11,6 +11,8 @@ use crate::memory;
 
 /// Builds a knowledge base and prints what was done.
 pub(crate) fn run(app: &App, args: &Build) -> anyhow::Result<()> {
+    reading::warn_without_effect(app, &args.splitting);
+    reading::heed_waiting(&args.sources);
     let options = options(args);
     if args.models.preset != Some(cli::Preset::Mini) {
         warn_of_bundled(app, &options.models);

@@ -1,8 +1,11 @@
 //! Options of reading and splitting, which `build` and `split` share.
 
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
 use ragdex::{Columns, KindRules, PageKinds, SplitOptions, WikiOptions};
 
-use crate::cli;
+use crate::{App, cli};
 
 /// How sources are read.
 pub(crate) fn reading(args: &cli::Reading) -> ragdex::Reading {
@@ -20,6 +23,11 @@ pub(crate) fn reading(args: &cli::Reading) -> ragdex::Reading {
         limit: args.limit,
         strict: args.strict,
         pages: pages(&args.wiki),
+        namespaces: args
+            .wiki
+            .namespaces
+            .as_ref()
+            .map(|numbers| numbers.iter().copied().collect()),
         wiki: WikiOptions {
             templates: args.wiki.templates.clone(),
             words: args.wiki.words_file.clone(),
@@ -30,25 +38,41 @@ pub(crate) fn reading(args: &cli::Reading) -> ragdex::Reading {
     }
 }
 
-/// The pages asked for; `None` when it is left to the splitting rule.
+/// The kinds of pages asked for; `None` when it is left to the splitting rule.
 fn pages(args: &cli::Wiki) -> Option<PageKinds> {
-    let others = args.namespaces != [0];
-    let kinds = match &args.pages {
-        Some(kinds) => kinds.clone(),
-        None if others => vec![
-            cli::PageKind::Articles,
-            cli::PageKind::Disambiguation,
-            cli::PageKind::Lists,
-        ],
-        None => return None,
-    };
+    let kinds = args.pages.as_ref()?;
     Some(PageKinds {
         articles: kinds.contains(&cli::PageKind::Articles),
         disambiguation: kinds.contains(&cli::PageKind::Disambiguation),
         lists: kinds.contains(&cli::PageKind::Lists),
-        namespaces: args.namespaces.iter().copied().collect(),
         rules: KindRules::default(),
+        ..PageKinds::default()
     })
+}
+
+/// Warns of options that change nothing.
+pub(crate) fn warn_without_effect(app: &App, args: &cli::Splitting) {
+    let (words, overlap) = (args.words.get() != 100, args.overlap != 0);
+    let tail = args.tail.is_some();
+    let idle = match args.splitter {
+        ragdex::SplitRule::Whole => [words, overlap, tail],
+        ragdex::SplitRule::Kilt => [false, overlap, tail],
+        _ => return,
+    };
+    let names = ["--words", "--overlap", "--tail"].into_iter().zip(idle);
+    for (name, _) in names.filter(|(_, is_given)| *is_given) {
+        let rule = args.splitter;
+        app.reporter
+            .warn(&format!("`{name}` has no effect with `--splitter {rule}`"));
+    }
+}
+
+/// Lets the first Ctrl-C end the program where it may wait for standard input: nothing is lost by that, and
+/// nobody would hear of the request to stop.
+pub(crate) fn heed_waiting(sources: &[PathBuf]) {
+    if sources.iter().any(|source| source == Path::new("-")) {
+        crate::WAITS_FOR_INPUT.store(true, Ordering::Relaxed);
+    }
 }
 
 /// How documents are cut.

@@ -10,6 +10,8 @@ use crate::memory;
 
 /// Splits and prints what was done.
 pub(crate) fn run(app: &App, args: &Split) -> anyhow::Result<()> {
+    reading::warn_without_effect(app, &args.splitting);
+    reading::heed_waiting(&args.sources);
     let report = ragdex::split(&args.output, &job(args), &app.context())?;
     let mut report = SplitReport {
         peak_memory_bytes: memory::peak_bytes(),
@@ -26,9 +28,12 @@ pub(crate) fn run(app: &App, args: &Split) -> anyhow::Result<()> {
 }
 
 fn job(args: &Split) -> SplitJob {
+    let mut reading = reading::reading(&args.reading);
+    // Rows that have a vector are passages.
+    reading.columns.embeddings = Some(args.embeddings_column.clone());
     SplitJob {
         sources: args.sources.clone(),
-        reading: reading::reading(&args.reading),
+        reading,
         splitting: reading::splitting(&args.splitting),
         target: match args.to {
             cli::SplitTarget::Parquet => SplitTarget::Parquet,

@@ -228,15 +228,25 @@ impl Build<'_> {
                 continue;
             }
             let splitting = Instant::now();
-            parts.push(&DocumentMeta::from(&document), &splitter.split(&document))?;
+            let passages = splitter.split(&document);
+            parts.push(&DocumentMeta::from(&document), &passages)?;
             self.times.split += splitting.elapsed().as_secs_f64();
-            feed.used(parts.n_passages());
+            feed.used(passages.len(), parts.n_passages());
         }
+        let without = feed.n_without_passages();
         let skipped = feed.summary().skipped();
         let mut skipped: BTreeMap<String, u64> =
             skipped.map(|(reason, n)| (reason.to_owned(), n)).collect();
         if repeated > 0 {
             skipped.insert("repeated keys".into(), repeated);
+            self.context.reporter.warn(&format!(
+                "{repeated} documents are left out because an earlier one has their key; of several wikis or \
+                 folders, make a knowledge base each"
+            ));
+        }
+        if without > 0 {
+            let note = format!("{without} documents gave no passage");
+            self.context.reporter.note(&note);
         }
         Ok(ReadSummary {
             documents: feed.n_used(),
@@ -301,7 +311,8 @@ impl Build<'_> {
         let columns = &self.options.reading.columns;
         let column = columns.embeddings.as_deref().unwrap_or_default();
         let shape = self.shape();
-        if let Some(part) = parts.iter().find(|part| part.n_passages() > 0) {
+        let mut filled = parts.iter().filter(|part| part.n_passages() > 0);
+        for part in [filled.next(), filled.next_back()].into_iter().flatten() {
             self.compare(staging, part, vectors, column)?;
         }
         reporter.start(Stage::Embed, Unit::Vectors, Some(total));
@@ -321,6 +332,12 @@ impl Build<'_> {
                     break;
                 }
                 writer.push(Vectors::f32(&vector, shape.dim).expect("a vector of that width"))?;
+            }
+            if done == total && vectors.is_whole && rows.next_into(&mut vector)? {
+                return Err(Error::Vectors {
+                    path: vectors.files.last().cloned().unwrap_or_default(),
+                    problem: "more vectors than passages".into(),
+                });
             }
             self.context.cancel.check()?;
             writer.finish()?;

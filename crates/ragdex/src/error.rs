@@ -47,6 +47,20 @@ pub enum Error {
         /// The sources read.
         sources: Vec<PathBuf>,
     },
+    /// Documents that give no passage.
+    #[error("{documents} documents gave no passage by the rule `{rule}`")]
+    NoPassages {
+        /// How many were read.
+        documents: u64,
+        /// The splitting rule.
+        rule: String,
+    },
+    /// Passages with ids of their own and others for one table.
+    #[error("`{}`: passages that have ids and documents that have none cannot share a table", path.display())]
+    MixedIds {
+        /// The table.
+        path: PathBuf,
+    },
     /// A file where the folder of a knowledge base is to be.
     #[error("`{}`: a folder expected, found a file", path.display())]
     NotAFolder {
@@ -202,13 +216,21 @@ impl Error {
             Self::Store(ragdex_store::Error::SourceChanged { .. }) => {
                 "add `--restart` to begin anew with the source as it is now".into()
             }
-            Self::Split(_) => "see `ragdex build --help`".into(),
+            Self::Split(_) => "choose fewer `--overlap` words than `--words`".into(),
             Self::Store(error) => return error.hint(),
             Self::Models(error) => return error.hint(),
             Self::Index(error) => return error.hint(),
             Self::Rag(error) => return error.hint(),
             Self::EmptyCorpus { .. } => {
                 "check the path and `--format`; a document needs a text".into()
+            }
+            Self::NoPassages { .. } => {
+                "`dpr` leaves out documents shorter than a passage, and `--tail drop` short ends: choose another \
+                 `--splitter` or `--tail`, or fewer `--words`"
+                    .into()
+            }
+            Self::MixedIds { .. } => {
+                "split them into tables of their own, or write `--to parquet` or `jsonl`".into()
             }
             Self::NotAFolder { .. } => "name a new folder".into(),
             Self::TooManyShards { .. } => "divide the work into fewer shards".into(),

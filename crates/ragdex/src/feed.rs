@@ -22,8 +22,9 @@ pub(crate) struct Feed<'a> {
     /// The records of the source that gave no document that was used, by number from 0; kept only when
     /// vectors are taken over, row for row.
     left_out: Vec<u64>,
-    /// How many records were met up to the document used last.
+    /// How many records were met up to the last one that gave a passage.
     records: u64,
+    without_passages: u64,
     started: Instant,
     /// Seconds spent waiting for documents.
     pub(crate) seconds: f64,
@@ -52,6 +53,7 @@ impl<'a> Feed<'a> {
             given: 0,
             left_out: Vec::new(),
             records: 0,
+            without_passages: 0,
             started,
             seconds: started.elapsed().as_secs_f64(),
         })
@@ -68,10 +70,12 @@ impl<'a> Feed<'a> {
         Ok(document)
     }
 
-    /// Counts a document that was used, and tells how far the work is.
-    pub(crate) fn used(&mut self, passages: u64) {
+    /// Counts the document given last, of which `n_passages` passages were made, and tells how far the work
+    /// is: `total` passages.
+    pub(crate) fn used(&mut self, n_passages: usize, total: u64) {
         self.given += 1;
-        if self.source.has_embeddings() {
+        self.without_passages += u64::from(n_passages == 0);
+        if self.source.has_embeddings() && n_passages > 0 {
             let records = self.source.summary().records;
             self.left_out.extend(self.records..records - 1);
             self.records = records;
@@ -80,18 +84,29 @@ impl<'a> Feed<'a> {
             let reporter = self.context.reporter;
             let rate = self.given as f64 / self.started.elapsed().as_secs_f64().max(0.001);
             let given = self.given;
-            let message = format!("{given} documents ({rate:.0}/s), {passages} passages");
+            let message = format!("{given} documents ({rate:.0}/s), {total} passages");
             reporter.message(Stage::Split, &message);
             reporter.advance(Stage::Split, self.source.position());
         }
     }
 
     /// The vectors that lie in the source, when their column was named and is there.
-    pub(crate) fn vectors(&self) -> Option<TakenVectors> {
-        self.source.has_embeddings().then(|| TakenVectors {
+    pub(crate) fn vectors(&mut self) -> Option<TakenVectors> {
+        if !self.source.has_embeddings() {
+            return None;
+        }
+        let rest = self.records..self.source.summary().records;
+        self.left_out.extend(rest);
+        Some(TakenVectors {
             files: self.source.files().to_vec(),
-            left_out: self.left_out.clone(),
+            left_out: std::mem::take(&mut self.left_out),
+            is_whole: self.given < self.limit,
         })
+    }
+
+    /// How many documents were used and gave no passage.
+    pub(crate) fn n_without_passages(&self) -> u64 {
+        self.without_passages
     }
 
     /// How many documents were used.

@@ -1,5 +1,6 @@
 //! What a build is asked for.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use ragdex_core::Element;
@@ -66,6 +67,8 @@ pub struct Reading {
     /// Which pages of a wiki become documents; `None` leaves it to the splitting rule: [`SplitRule::Dpr`]
     /// takes what its authors took, the others every article, list and disambiguation page.
     pub pages: Option<PageKinds>,
+    /// The namespaces of a wiki to read, in place of those of `pages`.
+    pub namespaces: Option<BTreeSet<i32>>,
     /// Rules for wikitext beside the built-in ones.
     pub wiki: WikiOptions,
     /// Goes on behind a damaged place of a dump.
@@ -79,7 +82,11 @@ impl Reading {
             SplitRule::Dpr => PageKinds::drqa(),
             _ => PageKinds::default(),
         };
-        self.pages.clone().unwrap_or_else(by_rule)
+        let mut pages = self.pages.clone().unwrap_or_else(by_rule);
+        if let Some(namespaces) = &self.namespaces {
+            pages.namespaces.clone_from(namespaces);
+        }
+        pages
     }
 
     /// What the reader is asked for, for documents that `splitting` cuts.

@@ -137,6 +137,8 @@ pub struct SplitReport {
     /// What was read, written and left out.
     #[serde(flatten)]
     pub summary: SplitSummary,
+    /// Whether the folder was finished before, so that nothing was done.
+    pub unchanged: bool,
     /// The files written, as the manifest names them: `path`, `bytes`, `sha256`.
     pub files: Vec<serde_json::Value>,
     /// Seconds of each step; all 0 when the folder was finished before.
@@ -155,6 +157,9 @@ pub struct SplitSummary {
     pub documents: u64,
     /// Passages written; 0 when documents were written whole.
     pub passages: u64,
+    /// Documents used that gave no passage: without prose, or too short for the rule.
+    #[serde(default)]
+    pub without_passages: u64,
     /// Rows that are equal to an earlier one.
     pub duplicates: DuplicateCounts,
     /// Records that the reader left out, by reason.

@@ -25,6 +25,8 @@ pub(crate) struct TakenVectors {
     pub(crate) files: Vec<PathBuf>,
     /// Rows that gave no passage, counted over all files from 0, ascending.
     pub(crate) left_out: Vec<u64>,
+    /// Whether the source was read to its end, so that no row is behind the last passage.
+    pub(crate) is_whole: bool,
 }
 
 impl TakenVectors {
@@ -32,32 +34,39 @@ impl TakenVectors {
     ///
     /// # Errors
     /// As [`VectorRows::open`].
-    pub(crate) fn starting_at(&self, n: u64, column: &str, dim: usize) -> Result<PassageVectors> {
+    pub(crate) fn starting_at(
+        &self,
+        n: u64,
+        column: &str,
+        dim: usize,
+    ) -> Result<PassageVectors<'_>> {
         let row = row_of(n, &self.left_out);
         let before = self.left_out.partition_point(|left_out| *left_out < row);
         Ok(PassageVectors {
             rows: VectorRows::open(&self.files, column, dim, row)?,
-            left_out: self.left_out[before..].to_vec().into(),
+            left_out: &self.left_out[before..],
             row,
         })
     }
 }
 
 /// Streams the vectors of passages, passing over rows that gave none.
-pub(crate) struct PassageVectors {
+pub(crate) struct PassageVectors<'a> {
     rows: VectorRows,
-    left_out: VecDeque<u64>,
+    left_out: &'a [u64],
     row: u64,
 }
 
-impl PassageVectors {
+impl PassageVectors<'_> {
     /// Adds the vector of the next passage to `vectors`; `false` behind the last row.
     ///
     /// # Errors
     /// As [`VectorRows::next_into`].
     pub(crate) fn next_into(&mut self, vectors: &mut Vec<f32>) -> Result<bool> {
-        while self.left_out.front() == Some(&self.row) {
-            self.left_out.pop_front();
+        while let Some((row, rest)) = self.left_out.split_first()
+            && *row == self.row
+        {
+            self.left_out = rest;
             self.row += 1;
             self.rows.skip()?;
         }
@@ -145,6 +154,9 @@ impl VectorRows {
         }
         if numbers.null_count() > 0 {
             return Err(problem("numbers".into(), "nulls among them".into()));
+        }
+        if let Some(number) = numbers.values().iter().find(|number| !number.is_finite()) {
+            return Err(problem("finite numbers".into(), number.to_string()));
         }
         vectors.extend_from_slice(numbers.values());
         self.step();
@@ -375,6 +387,7 @@ mod tests {
         let vectors = TakenVectors {
             files: files.to_vec(),
             left_out,
+            is_whole: true,
         };
         for start in 0..taken.len() {
             let mut rows = vectors.starting_at(start as u64, "embeddings", 2).unwrap();

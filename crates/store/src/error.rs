@@ -38,10 +38,12 @@ pub enum Error {
         path: PathBuf,
     },
     /// The folder is full of something else, so that no knowledge base is begun in it.
-    #[error("`{}`: empty folder or knowledge base expected, found `{found}`", path.display())]
+    #[error("`{}`: empty folder or {expected} expected, found `{found}`", path.display())]
     ForeignFolder {
         /// The folder.
         path: PathBuf,
+        /// What may be there.
+        expected: &'static str,
         /// A name in it that is not ours.
         found: String,
     },
@@ -151,6 +153,14 @@ pub enum Error {
         /// The manifest that tells of it.
         found: String,
     },
+    /// The manifest of a split folder cannot be understood.
+    #[error("`{}`: not a valid manifest of a split", path.display())]
+    DamagedSplit {
+        /// The manifest.
+        path: PathBuf,
+        /// Line, column and reason.
+        source: serde_json::Error,
+    },
     /// The documents differ from those that the same command read before it was interrupted.
     #[error("`{}`: the source has changed since this part was written (digest {expected} expected, found {found})", path.display())]
     SourceChanged {
@@ -229,7 +239,7 @@ impl Error {
             Self::ForeignFolder { .. } => {
                 "name a new folder, or an empty one".into()
             }
-            Self::Locked { .. } => "wait until it is done; searching goes on meanwhile".into(),
+            Self::Locked { .. } => "wait until it is done".into(),
             Self::NewerFormat { needs, .. } => format!("use ragdex {needs} or later"),
             Self::NoSuchSnapshot { .. } => "leave `--snapshot` out for the current one".into(),
             Self::Missing { .. } | Self::Length { .. } | Self::Checksum { .. }
@@ -243,8 +253,9 @@ impl Error {
                 "run that command again to finish it, or discard its work".into()
             }
             Self::OtherSplit { .. } => {
-                "name another folder, or delete this one, or replace it with `--restart`".into()
+                "name another folder, or replace what is there with `--restart`".into()
             }
+            Self::DamagedSplit { .. } => "replace what is there with `--restart`".into(),
             Self::SourceChanged { .. } => {
                 "discard the unfinished work and begin anew with the source as it is now".into()
             }

@@ -185,6 +185,7 @@ impl Store {
             None => Ok(()),
             Some(found) => Err(Error::ForeignFolder {
                 path: self.path(),
+                expected: "knowledge base",
                 found,
             }),
         }

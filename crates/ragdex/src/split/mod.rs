@@ -103,11 +103,12 @@ impl SplitTarget {
 ///
 /// The same call on a finished folder changes nothing; after an interruption it begins anew. Shards of one
 /// division may be made at the same time, in one folder or several. Memory does not depend on the size of
-/// the sources, except with [`SplitJob::dedup`], which keeps some 20 to 40 bytes for each different row.
+/// the sources, except for their keys ([`KeySet`](ragdex_corpus::KeySet)) and, with [`SplitJob::dedup`], some
+/// 20 to 40 bytes for each different row.
 ///
 /// # Errors
 /// [`ragdex_store::Error::OtherSplit`] when the folder holds another split; [`Error::EmptyCorpus`];
-/// [`Error::TooManyShards`]; what reading and writing give.
+/// [`Error::NoPassages`]; [`Error::MixedIds`]; [`Error::TooManyShards`]; what reading and writing give.
 pub fn split(path: &Path, job: &SplitJob, context: &Context<'_>) -> Result<SplitReport> {
     let started = Instant::now();
     if path.is_file() {
@@ -127,7 +128,11 @@ pub fn split(path: &Path, job: &SplitJob, context: &Context<'_>) -> Result<Split
                 found: "split.json".into(),
             }))
         }
-        Begun::Finished(manifest) => Ok(report(&manifest, SplitTimes::default())),
+        Begun::Finished(manifest) => {
+            let mut report = report(&manifest, SplitTimes::default())?;
+            report.unchanged = true;
+            Ok(report)
+        }
         Begun::Open(run) => Work {
             job,
             splitter,
@@ -167,17 +172,27 @@ impl Work<'_> {
         let job = self.job;
         let options = job.reading.read_options(&job.splitting, job.shard, context);
         let mut feed = Feed::open(&job.sources, &job.reading, options, context)?;
+        // Not before something could be read is anything replaced.
+        let mut next = feed.next()?;
+        if next.is_none() && job.shard.count() == 1 {
+            return Err(Error::EmptyCorpus {
+                sources: job.sources.clone(),
+            });
+        }
+        run.start()?;
         let first_id = u64::from(job.shard.index() - 1) * IDS_PER_SHARD;
         let mut sink = Sink::open(&run, job, first_id)?;
-        while let Some(document) = feed.next()? {
-            self.push(&document, &mut sink, &run)?;
-            feed.used(self.passages);
+        while let Some(document) = next {
+            let n_passages = self.push(&document, &mut sink, &run)?;
+            feed.used(n_passages, self.passages);
+            next = feed.next()?;
         }
         let mut times = self.times;
         times.read = feed.seconds;
-        if feed.n_used() == 0 && job.shard.count() == 1 {
-            return Err(Error::EmptyCorpus {
-                sources: job.sources.clone(),
+        if self.passages == 0 && job.target != SplitTarget::Documents && job.shard.count() == 1 {
+            return Err(Error::NoPassages {
+                documents: feed.n_used(),
+                rule: job.splitting.rule.to_string(),
             });
         }
         let finishing = Instant::now();
@@ -187,11 +202,11 @@ impl Work<'_> {
         let manifest = run.finish(parts, texts, json!(summary))?;
         times.write += finishing.elapsed().as_secs_f64();
         times.total = started.elapsed().as_secs_f64();
-        Ok(report(&manifest, times))
+        report(&manifest, times)
     }
 
-    /// Cuts and writes one document.
-    fn push(&mut self, document: &Document, sink: &mut Sink<'_>, run: &SplitRun) -> Result<()> {
+    /// Cuts and writes one document; gives the number of its passages.
+    fn push(&mut self, document: &Document, sink: &mut Sink<'_>, run: &SplitRun) -> Result<usize> {
         let splitting = Instant::now();
         let keep = |duplicates: &mut Duplicates, hash| {
             let keeps = duplicates.keeps(hash);
@@ -200,7 +215,7 @@ impl Work<'_> {
         let mut passages: Vec<Passage> = Vec::new();
         if self.job.target == SplitTarget::Documents {
             if !keep(&mut self.duplicates, document.content_hash())? {
-                return Ok(());
+                return Ok(0);
             }
         } else {
             for passage in self.splitter.split(document) {
@@ -214,7 +229,7 @@ impl Work<'_> {
         self.times.split += (writing - splitting).as_secs_f64();
         sink.push(document, &passages)?;
         self.times.write += writing.elapsed().as_secs_f64();
-        Ok(())
+        Ok(passages.len())
     }
 
     /// What was read, written and left out.
@@ -234,6 +249,10 @@ impl Work<'_> {
             format: feed.format().name().to_owned(),
             documents: feed.n_used(),
             passages: self.passages,
+            without_passages: match self.job.target {
+                SplitTarget::Documents => 0,
+                _ => feed.n_without_passages(),
+            },
             duplicates: DuplicateCounts {
                 found,
                 dropped: if self.job.dedup { found } else { 0 },
@@ -260,12 +279,16 @@ fn temporary_error(run: &SplitRun, source: std::io::Error) -> Error {
     })
 }
 
-fn report(manifest: &SplitManifest, seconds: SplitTimes) -> SplitReport {
+fn report(manifest: &SplitManifest, seconds: SplitTimes) -> Result<SplitReport> {
     let summary = serde_json::from_value(manifest.summary.clone());
-    SplitReport {
-        summary: summary.unwrap_or_default(),
+    Ok(SplitReport {
+        summary: summary.map_err(|source| ragdex_store::Error::DamagedSplit {
+            path: "split.json".into(),
+            source,
+        })?,
+        unchanged: false,
         files: manifest.files().map(|file| json!(file)).collect(),
         seconds,
         peak_memory_bytes: None,
-    }
+    })
 }

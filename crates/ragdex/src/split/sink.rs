@@ -22,6 +22,8 @@ pub(super) struct Text<'r> {
     rows: Rows<'r>,
     /// The id of the next passage.
     next_id: u64,
+    /// Whether the passages of a table have ids of their own; none was written yet if unknown.
+    has_ids: Option<bool>,
 }
 
 enum Rows<'r> {
@@ -57,6 +59,7 @@ impl<'r> Sink<'r> {
             rows: Rows::new(job.target, file).map_err(|error| write_error(&path, error))?,
             next_id: first_id + first,
             path,
+            has_ids: None,
         })))
     }
 
@@ -64,6 +67,7 @@ impl<'r> Sink<'r> {
         match self {
             Self::Parquet(parts) => Ok(parts.push(&DocumentMeta::from(document), passages)?),
             Self::Text(text) => {
+                text.check_ids(document)?;
                 let written = text.push(document, passages);
                 written.map_err(|error| write_error(&text.path, error))
             }
@@ -86,6 +90,19 @@ impl<'r> Sink<'r> {
 }
 
 impl Text<'_> {
+    /// Refuses to put ids of others and our own into one table.
+    fn check_ids(&mut self, document: &Document) -> Result<()> {
+        if !matches!(self.rows, Rows::PsgsTsv(_)) {
+            return Ok(());
+        }
+        if *self.has_ids.get_or_insert(document.is_passage) == document.is_passage {
+            return Ok(());
+        }
+        Err(crate::Error::MixedIds {
+            path: self.path.clone(),
+        })
+    }
+
     fn push(&mut self, document: &Document, passages: &[Passage]) -> io::Result<()> {
         if let Rows::Documents(writer) = &mut self.rows {
             return writer.write(document);

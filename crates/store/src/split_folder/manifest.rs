@@ -71,9 +71,8 @@ pub(super) fn read(files: &Files, path: &KbPath) -> Result<Option<SplitManifest>
         return Ok(None);
     };
     let manifest: SplitManifest =
-        serde_json::from_slice(&content).map_err(|source| Error::Json {
+        serde_json::from_slice(&content).map_err(|source| Error::DamagedSplit {
             path: files.locate(path),
-            kind: "manifest of a split folder",
             source,
         })?;
     if manifest.format != FORMAT {

@@ -25,7 +25,7 @@ use serde_json::Value;
 use crate::error::Action;
 use crate::files::{PassageRecord, TableFile};
 use crate::manifest::{FileEntry, pretty_json};
-use crate::storage::{Files, FolderStorage, Lock, PieceWriter, Storage};
+use crate::storage::{Files, FolderStorage, Lock, PieceWriter, Storage, TEMPORARY_SUFFIX};
 use crate::writer::Holder;
 use crate::{Error, KbPath, Result};
 
@@ -44,7 +44,7 @@ pub struct SplitFolder {
 pub enum Begun {
     /// Nothing: an equal plan was carried out before.
     Finished(SplitManifest),
-    /// Everything; what an interrupted run left is gone.
+    /// Everything, beginning with [`SplitRun::start`].
     Open(SplitRun),
 }
 
@@ -76,48 +76,71 @@ impl SplitFolder {
             None => Ok(folder),
             Some(found) => Err(Error::ForeignFolder {
                 path: folder.files.locate(&KbPath::ROOT),
+                expected: "folder of an earlier split",
                 found,
             }),
         }
     }
 
-    /// Takes the lock of a shard and finds out what is left to do for it.
+    /// Takes the lock of a shard and finds out what is left to do for it; changes nothing yet.
     ///
-    /// `plan` says everything that decides the result. With `restart` whatever another plan left is
-    /// deleted first.
+    /// `plan` says everything that decides the result. With `restart` whatever the folder holds may go.
     ///
     /// # Errors
-    /// [`Error::Locked`]; [`Error::OtherSplit`] when the folder holds the shard of another plan, or a
-    /// division into another number of shards.
+    /// [`Error::Locked`]; without `restart` [`Error::OtherSplit`] when the folder holds the shard of another
+    /// plan or a division into another number of shards, and [`Error::DamagedSplit`].
     pub fn begin(&self, name: SplitName, plan: &Value, restart: bool) -> Result<Begun> {
-        let lock = self.lock(&name)?;
-        self.refuse_other_division(&name)?;
-        let found = manifest::read(&self.files, &name.manifest())?;
-        match &found {
-            Some(found) if found.finished && found.plan == *plan && !restart => {
-                return Ok(Begun::Finished(found.clone()));
-            }
-            Some(found) if found.finished && !restart => {
-                return Err(Error::OtherSplit {
-                    path: self.files.locate(&KbPath::ROOT),
-                    found: name.manifest().to_string(),
-                });
-            }
-            _ => {}
+        // The whole folder's, so that no other division begins at the same time.
+        let whole = self.lock(SplitName::default())?;
+        let lock = match name.count() {
+            1 => whole,
+            _ => self.lock(name)?,
+        };
+        let others = self.other_divisions(name)?;
+        let found = match manifest::read(&self.files, &name.manifest()) {
+            Err(_) if restart => None,
+            found => found?,
+        };
+        if let Some(other) = others.first().filter(|_| !restart) {
+            return Err(self.other_split(*other));
         }
-        let run = SplitRun {
-            files: self.files.clone(),
+        if let Some(found) = found.filter(|found| found.finished && !restart) {
+            if found.plan != *plan {
+                return Err(self.other_split(name));
+            }
+            if self.is_whole(&found)? {
+                return Ok(Begun::Finished(found));
+            }
+        }
+        Ok(Begun::Open(SplitRun {
+            folder: self.clone(),
             name,
             plan: plan.clone(),
+            others,
             _lock: Guard(lock),
-        };
-        // Before any file goes: a manifest never names what is not there.
-        run.write_manifest(&SplitManifest::unfinished(plan))?;
-        run.remove_leftovers(found.as_ref())?;
-        Ok(Begun::Open(run))
+        }))
     }
 
-    fn lock(&self, name: &SplitName) -> Result<Box<dyn Send + Sync>> {
+    /// Whether every file is there in its length.
+    fn is_whole(&self, manifest: &SplitManifest) -> Result<bool> {
+        for file in manifest.files() {
+            match self.files.open_entry(file, &file.path) {
+                Ok(_) => {}
+                Err(Error::Missing { .. } | Error::Length { .. }) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    fn other_split(&self, found: SplitName) -> Error {
+        Error::OtherSplit {
+            path: self.files.locate(&KbPath::ROOT),
+            found: found.manifest().to_string(),
+        }
+    }
+
+    fn lock(&self, name: SplitName) -> Result<Box<dyn Send + Sync>> {
         let holder = Holder::this_process("ragdex split");
         let path = name.lock();
         match self.files.lock(&path, &holder.to_json())? {
@@ -129,19 +152,40 @@ impl SplitFolder {
         }
     }
 
-    /// Two divisions of one source side by side would hold everything twice.
-    fn refuse_other_division(&self, name: &SplitName) -> Result<()> {
+    /// Shards of other divisions: two divisions of one source side by side would hold everything twice.
+    fn other_divisions(&self, name: SplitName) -> Result<Vec<SplitName>> {
         let names = self.files.list(&KbPath::ROOT)?;
-        let other = names
-            .into_iter()
-            .find(|found| SplitName::of_manifest(found).is_some_and(|n| n.count() != name.count()));
-        match other {
-            None => Ok(()),
-            Some(found) => Err(Error::OtherSplit {
-                path: self.files.locate(&KbPath::ROOT),
-                found,
-            }),
+        let found = names.iter().filter_map(|name| SplitName::of_manifest(name));
+        Ok(found
+            .filter(|found| found.count() != name.count())
+            .collect())
+    }
+
+    /// Deletes every file of a shard, finished or not: who reads whole folders would take them for those of
+    /// the next split.
+    fn remove_shard(&self, name: SplitName) -> Result<()> {
+        for path in name.texts() {
+            self.remove_with_temporary(&path)?;
         }
+        for folder in names::PART_FOLDERS.map(KbPath::known) {
+            let names = self.files.list(&folder)?;
+            let mut numbers: Vec<u32> = names.iter().filter_map(|n| name.number_of(n)).collect();
+            // The one that was being written shows under its temporary name only.
+            numbers.push(numbers.iter().max().map_or(0, |last| last + 1));
+            for number in &numbers {
+                self.remove_with_temporary(&name.part_in(&folder, *number))?;
+            }
+            if numbers.len() > 1 {
+                self.files.sync_folder(&folder)?;
+            }
+        }
+        self.files.sync_folder(&KbPath::ROOT)
+    }
+
+    fn remove_with_temporary(&self, path: &KbPath) -> Result<()> {
+        self.files.remove(path)?;
+        let temporary = KbPath::known(format!("{path}{TEMPORARY_SUFFIX}"));
+        self.files.remove(&temporary)
     }
 }
 
@@ -150,9 +194,11 @@ impl SplitFolder {
 /// Dropping it before [`SplitRun::finish`] leaves a folder whose manifest says that it is not finished.
 #[derive(Debug)]
 pub struct SplitRun {
-    files: Files,
+    folder: SplitFolder,
     name: SplitName,
     plan: Value,
+    /// Shards of other divisions, which go when this one starts.
+    others: Vec<SplitName>,
     /// Frees the lock when dropped.
     _lock: Guard,
 }
@@ -168,7 +214,28 @@ impl std::fmt::Debug for Guard {
 impl SplitRun {
     /// The folder, for messages and temporary files.
     pub fn path(&self) -> PathBuf {
-        self.files.locate(&KbPath::ROOT)
+        self.files().locate(&KbPath::ROOT)
+    }
+
+    /// Deletes what the plan before, another division or an interrupted run left. To be called once, before
+    /// anything is written, and not before it is known that there is something to write.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] while another process writes one of the shards that have to go.
+    pub fn start(&self) -> Result<()> {
+        // Before any file goes: a finished manifest never names what is not there.
+        self.write_manifest(&SplitManifest::unfinished(&self.plan))?;
+        for other in &self.others {
+            let _lock = self.folder.lock(*other)?;
+            self.folder.remove_shard(*other)?;
+            self.files().remove(&other.manifest())?;
+            self.files().remove(&other.lock())?;
+        }
+        self.folder.remove_shard(self.name)
+    }
+
+    fn files(&self) -> &Files {
+        &self.folder.files
     }
 
     /// Begins to write Parquet files of at least `part_passages` passages; the first passage gets the
@@ -182,7 +249,7 @@ impl SplitRun {
         let path = self.name.text(stem, extension);
         Ok(TextFile {
             run: self,
-            writer: self.files.create(&path)?,
+            writer: self.files().create(&path)?,
             path,
         })
     }
@@ -207,29 +274,7 @@ impl SplitRun {
 
     fn write_manifest(&self, manifest: &SplitManifest) -> Result<()> {
         let path = self.name.manifest();
-        self.files.replace(&path, &pretty_json(manifest))
-    }
-
-    /// Deletes the files of this shard that the plan before and an interrupted run left: who reads
-    /// whole folders would take them for ours.
-    fn remove_leftovers(&self, before: Option<&SplitManifest>) -> Result<()> {
-        for file in before.iter().flat_map(|manifest| &manifest.files) {
-            self.files.remove(&file.path)?;
-        }
-        for folder in names::FOLDERS.map(KbPath::known) {
-            let names = self.files.list(&folder)?;
-            let parts = names.iter().filter(|name| self.name.is_part(name));
-            let mut n_removed = 0;
-            for name in parts {
-                let path = KbPath::known(format!("{folder}/{name}"));
-                self.files.remove(&path)?;
-                n_removed += 1;
-            }
-            if n_removed > 0 {
-                self.files.sync_folder(&folder)?;
-            }
-        }
-        self.files.sync_folder(&KbPath::ROOT)
+        self.files().replace(&path, &pretty_json(manifest))
     }
 }
 
@@ -243,13 +288,13 @@ pub struct TextFile<'r> {
 impl TextFile<'_> {
     /// Where the file will be, for messages.
     pub fn path(&self) -> PathBuf {
-        self.run.files.locate(&self.path)
+        self.run.files().locate(&self.path)
     }
 
     /// Makes the content and the name safe.
     pub fn finish(self) -> Result<FileEntry> {
         let name = self.path.clone();
-        self.run.files.finish(self.writer, &self.path, name)
+        self.run.files().finish(self.writer, &self.path, name)
     }
 
     /// Names the file in an error of writing to it.

@@ -5,8 +5,8 @@ use crate::KbPath;
 /// The folders that hold Parquet files.
 pub(super) const FOLDERS: [&str; 2] = ["documents", "passages"];
 
-/// Folders that later stages fill.
-const LATER_FOLDERS: [&str; 1] = ["embeddings"];
+/// The folders that hold parts, those of later stages among them.
+pub(super) const PART_FOLDERS: [&str; 3] = ["documents", "passages", "embeddings"];
 
 /// Names of files of text, without the shard.
 const TEXTS: [(&str, &str); 3] = [
@@ -66,12 +66,31 @@ impl SplitName {
         FOLDERS.map(|folder| KbPath::known(format!("{folder}/part{suffix}-{number:05}.parquet")))
     }
 
-    /// Whether a name is that of a part of this shard.
-    pub(super) fn is_part(self, name: &str) -> bool {
-        let number = name
-            .strip_prefix(&format!("part{}-", self.suffix()))
-            .and_then(|rest| rest.strip_suffix(".parquet"));
-        number.is_some_and(|n| n.len() >= 5 && n.bytes().all(|byte| byte.is_ascii_digit()))
+    /// A part in one of [`PART_FOLDERS`].
+    pub(super) fn part_in(self, folder: &KbPath, number: u32) -> KbPath {
+        let extension = match folder.as_str() {
+            "embeddings" => "arrow",
+            _ => "parquet",
+        };
+        KbPath::known(format!(
+            "{folder}/part{}-{number:05}.{extension}",
+            self.suffix()
+        ))
+    }
+
+    /// The number of a part of this shard; `None` for other names.
+    pub(super) fn number_of(self, name: &str) -> Option<u32> {
+        let rest = name.strip_prefix(&format!("part{}-", self.suffix()))?;
+        let (number, extension) = rest.split_once('.')?;
+        let is_number = number.len() >= 5 && number.bytes().all(|byte| byte.is_ascii_digit());
+        (is_number && matches!(extension, "parquet" | "arrow"))
+            .then(|| number.parse().ok())
+            .flatten()
+    }
+
+    /// Every file of text that there may be.
+    pub(super) fn texts(self) -> [KbPath; 3] {
+        TEXTS.map(|(stem, extension)| self.text(stem, extension))
     }
 
     /// Reads the name of a manifest.
@@ -97,8 +116,7 @@ pub(super) fn is_ours(name: &str) -> bool {
             .and_then(|rest| rest.strip_suffix(extension)?.strip_suffix('.'))
             .is_some_and(|suffix| SplitName::of_suffix(suffix).is_some())
     };
-    FOLDERS.contains(&name)
-        || LATER_FOLDERS.contains(&name)
+    PART_FOLDERS.contains(&name)
         || of("split", "json")
         || of("split", "lock")
         || TEXTS.iter().any(|(stem, extension)| of(stem, extension))
@@ -136,10 +154,17 @@ mod tests {
     #[test]
     fn parts_of_one_shard_are_not_those_of_another() {
         let (only, second) = (SplitName::default(), SplitName::new(1, 4).unwrap());
-        assert!(only.is_part("part-00000.parquet") && second.is_part("part-2-of-4-00000.parquet"));
-        assert!(
-            !only.is_part("part-2-of-4-00000.parquet") && !second.is_part("part-00000.parquet")
-        );
+        assert_eq!(only.number_of("part-00007.parquet"), Some(7));
+        assert_eq!(second.number_of("part-2-of-4-123456.arrow"), Some(123_456));
+        for other in [
+            "part-2-of-4-00000.parquet",
+            "part-7.parquet",
+            "part-00007.txt",
+            "part-00007",
+        ] {
+            assert_eq!(only.number_of(other), None, "{other}");
+        }
+        assert_eq!(second.number_of("part-00000.parquet"), None);
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl<'r> PartsWriter<'r> {
     fn begin(&self) -> Result<OpenPart> {
         let [documents, passages] = self.run.name.part(self.number());
         Ok(OpenPart {
-            files: Box::new(PartWriter::create(&self.run.files, documents, passages)?),
+            files: Box::new(PartWriter::create(self.run.files(), documents, passages)?),
             first_passage: self.next_passage,
             n_documents: 0,
             n_passages: 0,
@@ -79,7 +79,7 @@ impl<'r> PartsWriter<'r> {
 
     fn close(&mut self, part: OpenPart) -> Result<()> {
         let names = self.run.name.part(self.number());
-        let (documents, passages) = part.files.finish(&self.run.files, names)?;
+        let (documents, passages) = part.files.finish(self.run.files(), names)?;
         self.finished.push(SplitPart {
             documents,
             passages,

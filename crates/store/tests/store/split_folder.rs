@@ -31,6 +31,7 @@ fn split(
         Begun::Finished(manifest) => return Ok(manifest),
         Begun::Open(run) => run,
     };
+    run.start()?;
     let mut parts = run.parts(PART_PASSAGES, 0);
     for document in documents {
         parts.push(&DocumentMeta::from(document), &toy_passages(document))?;
@@ -115,9 +116,20 @@ fn shards_of_one_division_share_a_folder_and_others_do_not() {
     assert_eq!(folder.manifests().unwrap().len(), 2);
     folder.verify().unwrap();
     for other in [SplitName::default(), shard(0, 3)] {
-        let refused = split(Arc::new(storage.clone()), other, &documents, true).unwrap_err();
+        let refused = split(Arc::new(storage.clone()), other, &documents, false).unwrap_err();
         assert!(matches!(refused, Error::OtherSplit { .. }), "{refused}");
     }
+    // Who asks for it gets the folder to himself.
+    split(
+        Arc::new(storage.clone()),
+        SplitName::default(),
+        &documents,
+        true,
+    )
+    .unwrap();
+    let fresh = MemoryStorage::default();
+    only(&fresh, &documents).unwrap();
+    assert_eq!(storage.files(), fresh.files());
 }
 
 #[test]
@@ -234,4 +246,72 @@ fn parts_of_several_row_groups_are_read_back() {
             .all(|(n, record)| record.passage.text == text(n))
     );
     assert_eq!((found.len(), found[0].id.0), (40_000, 5));
+}
+
+#[test]
+fn a_folder_that_lost_a_file_is_made_again() {
+    let (storage, documents) = (MemoryStorage::default(), toy_documents(1, 30));
+    let first = only(&storage, &documents).unwrap();
+    let whole = storage.files();
+    storage.take(first.parts[1].passages.path.as_str());
+    assert_eq!(only(&storage, &documents).unwrap(), first);
+    storage.put("passages.tsv", "cut");
+    assert_eq!(only(&storage, &documents).unwrap(), first);
+    assert_eq!(storage.files(), whole);
+}
+
+#[test]
+fn nothing_goes_before_there_is_something_in_its_place() {
+    let storage = MemoryStorage::default();
+    only(&storage, &toy_documents(1, 30)).unwrap();
+    let before = storage.files();
+    let folder = SplitFolder::with_storage(Arc::new(storage.clone())).unwrap();
+    // The source turned out to be unreadable.
+    drop(
+        folder
+            .begin(SplitName::default(), &json!("other"), true)
+            .unwrap(),
+    );
+    assert_eq!(storage.files(), before);
+}
+
+#[test]
+fn a_damaged_manifest_is_replaced_when_asked() {
+    let (storage, documents) = (MemoryStorage::default(), toy_documents(1, 8));
+    only(&storage, &documents).unwrap();
+    let whole = storage.files();
+    storage.put("split.json", "{");
+    let refused = only(&storage, &documents).unwrap_err();
+    assert!(matches!(refused, Error::DamagedSplit { .. }), "{refused}");
+    split(
+        Arc::new(storage.clone()),
+        SplitName::default(),
+        &documents,
+        true,
+    )
+    .unwrap();
+    assert_eq!(storage.files(), whole);
+}
+
+#[test]
+fn files_that_an_interrupted_run_left_go_whatever_they_are() {
+    let (storage, documents) = (MemoryStorage::default(), toy_documents(1, 8));
+    only(&storage, &documents).unwrap();
+    let whole = storage.files();
+    for name in [
+        "documents.jsonl",
+        "passages.tsv.tmp",
+        "passages/part-00077.parquet",
+        "embeddings/part-00000.arrow",
+    ] {
+        storage.put(name, "old");
+    }
+    split(
+        Arc::new(storage.clone()),
+        SplitName::default(),
+        &documents,
+        true,
+    )
+    .unwrap();
+    assert_eq!(storage.files(), whole);
 }
