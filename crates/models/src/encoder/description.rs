@@ -40,8 +40,6 @@ pub struct EncoderDescription {
     pub revision: Option<String>,
     /// The SHA-256 of its weights.
     pub sha256: Sha256,
-    /// The SHA-256 of its tokenizer's definition.
-    pub tokenizer_sha256: Sha256,
     /// The width of the vectors.
     pub dim: usize,
     /// How token vectors become one.
