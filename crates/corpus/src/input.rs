@@ -5,6 +5,7 @@ mod bzip2;
 mod compression;
 mod encoding;
 mod files;
+mod made;
 mod repaired;
 
 use std::fs::File;

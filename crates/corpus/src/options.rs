@@ -231,6 +231,9 @@ pub struct ReadOptions<'a> {
     /// of the last whole page before it; reading goes on at the next page that can be found, after
     /// the next good block in bzip2. Without it such damage is an error.
     pub keep_going: bool,
+    /// Folders that are not read when a source is a folder in which they lie, such as the one that is
+    /// written. They may be missing; two paths of one folder are the same.
+    pub exclude: Vec<PathBuf>,
     /// Which share of the documents is read; all by default.
     pub shard: Shard,
     /// How many threads convert, at least 1. The documents and their order do not depend on it.
@@ -251,6 +254,7 @@ impl Default for ReadOptions<'_> {
             code_blocks: true,
             strict: false,
             keep_going: false,
+            exclude: Vec::new(),
             shard: Shard::default(),
             threads: thread::available_parallelism().map_or(1, usize::from),
             cancel: Cancel::default(),
@@ -269,6 +273,7 @@ impl fmt::Debug for ReadOptions<'_> {
             .field("code_blocks", &self.code_blocks)
             .field("strict", &self.strict)
             .field("keep_going", &self.keep_going)
+            .field("exclude", &self.exclude)
             .field("shard", &self.shard)
             .field("threads", &self.threads)
             .finish_non_exhaustive()

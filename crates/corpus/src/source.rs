@@ -66,8 +66,9 @@ impl<'a> Source<'a> {
     ///
     /// Of a tar archive, compressed or not, the members that end in `.ndjson`, `.jsonl` or `.json`
     /// are read, one after another. In folders and archives files of no kind that is read are left
-    /// alone, counted and told; a file that was named is an error then. Parquet is read from files
-    /// only.
+    /// alone, counted and told; a file that was named is an error then. So are folders that splitting
+    /// or building made and [`ReadOptions::exclude`]; of the folder of a split that was named, the
+    /// passages are read, or the file of text that was asked for. Parquet is read from files only.
     ///
     /// # Errors
     /// [`Error::Open`], [`Error::Empty`], and whatever is found out about the format of the first
@@ -78,7 +79,7 @@ impl<'a> Source<'a> {
             bad,
             other_files,
             notes,
-        } = input::list(paths, options.format)?;
+        } = input::list(paths, options.format, &options.exclude)?;
         let mut source = Self::new(options);
         source.total_bytes = files.iter().map(|file| file.bytes).sum();
         source.paths = files.iter().map(|file| file.path.clone()).collect();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
+use super::made::{Made, SplitFiles};
 use super::{Archive, Decoding, Position};
 use crate::detect::detect;
 use crate::{BadRecord, Error, Format, Place};
@@ -60,7 +61,17 @@ pub(crate) struct Listing {
 /// folder above it is reported. If the format is to be found out and a folder has text files, the
 /// other files in it are left alone. Files that describe others, such as `README.md` beside data,
 /// make no folder of texts.
-pub(crate) fn list(paths: &[impl AsRef<Path>], format: Format) -> Result<Listing, Error> {
+///
+/// The folders `exclude` are not read when they are met, under whichever path. What splitting or
+/// building left in a folder is no part of it; of the folder of a split that is itself named, the
+/// passages are read, not the documents beside them.
+pub(crate) fn list(
+    paths: &[impl AsRef<Path>],
+    format: Format,
+    exclude: &[PathBuf],
+) -> Result<Listing, Error> {
+    // One that is not there yet cannot be met.
+    let exclude: Vec<_> = exclude.iter().flat_map(fs::canonicalize).collect();
     let mut listing = Listing::default();
     if paths.is_empty() {
         return Err(Error::NoInput);
@@ -80,7 +91,7 @@ pub(crate) fn list(paths: &[impl AsRef<Path>], format: Format) -> Result<Listing
             source,
         })?;
         if metadata.is_dir() {
-            listing.add_folder(path, format)?;
+            listing.add_folder(path, format, &exclude)?;
         } else {
             listing.files.push(InputFile {
                 path: path.to_owned(),
@@ -94,19 +105,20 @@ pub(crate) fn list(paths: &[impl AsRef<Path>], format: Format) -> Result<Listing
 }
 
 impl Listing {
-    fn add_folder(&mut self, root: &Path, format: Format) -> Result<(), Error> {
-        let walk = WalkDir::new(root).follow_links(true).sort_by_file_name();
-        let mut found = Vec::new();
-        for entry in walk.into_iter().filter_entry(|entry| !is_hidden(entry)) {
-            match entry {
-                Ok(entry) if entry.file_type().is_file() => found.push(input_file(root, &entry)),
-                Ok(_) => {}
-                Err(error) => self.bad.push(BadRecord {
-                    path: error.path().unwrap_or(root).to_owned(),
-                    place: Place::File,
-                    problem: error.to_string(),
-                }),
-            }
+    fn add_folder(
+        &mut self,
+        root: &Path,
+        format: Format,
+        exclude: &[PathBuf],
+    ) -> Result<(), Error> {
+        let mut found = self.walk(root, exclude);
+        if Made::of(root) == Some(Made::Split) {
+            let files = SplitFiles::of(root);
+            let others = found.extract_if(.., |file| !files.holds(&file.name));
+            self.other_files += others.count() as u64;
+            let path = root.display();
+            let note = format!("`{path}` is the folder of a split: what it was cut into is read");
+            self.notes.push(note);
         }
         let kept = Kept::of(format, &found);
         let others: Vec<_> = found.extract_if(.., |file| !kept.holds(file)).collect();
@@ -118,6 +130,57 @@ impl Listing {
         }
         self.files.append(&mut found);
         Ok(())
+    }
+
+    /// Collects the files under a folder.
+    fn walk(&mut self, root: &Path, exclude: &[PathBuf]) -> Vec<InputFile> {
+        let walk = WalkDir::new(root).follow_links(true).sort_by_file_name();
+        let mut walk = walk.into_iter();
+        let mut found = Vec::new();
+        while let Some(entry) = walk.next() {
+            match entry {
+                Ok(entry) if entry.file_type().is_dir() => {
+                    if is_hidden(&entry) || self.leaves_folder(&entry, exclude) {
+                        walk.skip_current_dir();
+                    }
+                }
+                Ok(entry) if entry.file_type().is_file() && !is_hidden(&entry) => {
+                    found.push(input_file(root, &entry));
+                }
+                Ok(_) => {}
+                Err(error) => self.bad.push(BadRecord {
+                    path: error.path().unwrap_or(root).to_owned(),
+                    place: Place::File,
+                    problem: error.to_string(),
+                }),
+            }
+        }
+        found
+    }
+
+    /// Whether a folder that was met is left alone; says so.
+    fn leaves_folder(&mut self, entry: &DirEntry, exclude: &[PathBuf]) -> bool {
+        let path = entry.path();
+        let is_excluded = !exclude.is_empty()
+            && fs::canonicalize(path).is_ok_and(|canonical| exclude.contains(&canonical));
+        if is_excluded {
+            let note = format!("`{}` is left alone: it is not to be read", path.display());
+            self.notes.push(note);
+            return true;
+        }
+        let made = (entry.depth() > 0).then(|| Made::of(path)).flatten();
+        let Some(made) = made else {
+            return false;
+        };
+        let files = WalkDir::new(path).into_iter().flatten();
+        let n = files.filter(|file| file.file_type().is_file()).count();
+        self.other_files += n as u64;
+        self.notes.push(format!(
+            "`{}` is left alone: {}; name it itself to read it",
+            path.display(),
+            made.description()
+        ));
+        true
     }
 
     /// Says what of a folder is left alone.
@@ -225,7 +288,12 @@ fn input_file(root: &Path, entry: &DirEntry) -> InputFile {
 }
 
 fn is_hidden(entry: &DirEntry) -> bool {
-    entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".")
+    entry.depth() > 0 && has_hidden_name(entry.path())
+}
+
+fn has_hidden_name(path: &Path) -> bool {
+    let name = path.file_name();
+    name.is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 fn is_text(file: &InputFile) -> bool {
@@ -272,7 +340,7 @@ mod tests {
         for name in ["b/z.txt", "b/.git/x.txt", "a.md", ".hidden.md", "c.pdf"] {
             fs::write(root.join(name), "x").unwrap();
         }
-        let listing = list(&[root], Format::Auto).unwrap();
+        let listing = list(&[root], Format::Auto, &[]).unwrap();
         let names: Vec<_> = listing.files.iter().map(|file| &*file.name).collect();
         assert_eq!(names, ["a.md", "b/z.txt"]);
         assert_eq!(listing.other_files, 1);
@@ -284,7 +352,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.txt"), "x").unwrap();
         std::os::unix::fs::symlink(folder.path(), folder.path().join("loop")).unwrap();
-        let listing = list(&[folder.path()], Format::Auto).unwrap();
+        let listing = list(&[folder.path()], Format::Auto, &[]).unwrap();
         assert_eq!(listing.files.len(), 1);
         assert_eq!(listing.bad.len(), 1);
     }
@@ -292,11 +360,11 @@ mod tests {
     #[test]
     fn a_folder_without_anything_to_read_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        let error = list(&[folder.path()], Format::Auto).unwrap_err();
+        let error = list(&[folder.path()], Format::Auto, &[]).unwrap_err();
         assert!(matches!(error, Error::Empty { .. }));
         let missing = folder.path().join("missing");
         assert!(matches!(
-            list(&[missing], Format::Auto),
+            list(&[missing], Format::Auto, &[]),
             Err(Error::Open { .. })
         ));
     }

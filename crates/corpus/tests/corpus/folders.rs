@@ -230,3 +230,86 @@ fn the_newest_version_of_a_page_is_kept_wherever_it_stands() {
         (5, 2)
     );
 }
+
+fn write_all(root: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+}
+
+const MANIFEST: &str = "{\"format\": 1, \"ragdex\": \"0.1.0\", \"finished\": true, \"parts\": []}";
+
+#[test]
+fn what_is_written_into_the_source_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let line = "{\"text\": \"x\"}";
+    write_all(root, &[("a.jsonl", line), ("out/b.jsonl", line)]);
+    assert_eq!(read_folder(root).0.expect().documents.len(), 2);
+    let notes = Notes::default();
+    let options = ReadOptions {
+        exclude: vec![root.join("out/../out"), root.join("missing")],
+        reporter: &notes,
+        ..ReadOptions::default()
+    };
+    let reading = Reading::of(Source::open(&[root], options)).expect();
+    assert_eq!(reading.documents.len(), 1);
+    let told = "out` is left alone: it is not to be read";
+    assert!(notes.all().iter().any(|note| note.ends_with(told)));
+}
+
+#[test]
+fn folders_of_splits_and_knowledge_bases_are_left_alone_inside_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let line = "{\"text\": \"x\"}";
+    write_all(
+        root,
+        &[
+            ("a.jsonl", line),
+            ("kb/CURRENT", "1"),
+            ("kb/snapshots/1.json", "{}"),
+            ("kb/x.jsonl", line),
+            ("s/split-1-of-2.json", MANIFEST),
+            ("s/passages-1-of-2.jsonl", line),
+            ("t/split.json", "{\"train\": []}"),
+            ("t/b.jsonl", line),
+        ],
+    );
+    let (reading, notes) = read_folder(root);
+    let reading = reading.expect();
+    // The manifest of another kind is a bad line beside the two documents.
+    let summary = &reading.summary;
+    assert_eq!(
+        (summary.documents, summary.bad_records, summary.other_files),
+        (2, 1, 5)
+    );
+    for told in [
+        "kb` is left alone: a knowledge base",
+        "the folder of a split",
+    ] {
+        assert!(notes.iter().any(|note| note.contains(told)), "{notes:?}");
+    }
+}
+
+#[test]
+fn of_the_folder_of_a_split_the_passages_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write_all(
+        root,
+        &[
+            ("split.json", MANIFEST),
+            ("split.lock", ""),
+            ("passages.tsv", "id\ttext\ttitle\n1\tx\tX\n"),
+        ],
+    );
+    assert_eq!(read_folder(root).0.expect().keys(), ["1"]);
+    for name in ["documents", "passages"] {
+        let text = format!("{{\"key\": \"{name}\", \"text\": \"x\"}}");
+        write_all(root, &[(&format!("{name}/part-00000.jsonl"), &text)]);
+    }
+    assert_eq!(read_folder(root).0.expect().keys(), ["passages"]);
+}
