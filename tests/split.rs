@@ -408,3 +408,33 @@ fn a_request_to_stop_is_heard_also_while_input_is_awaited() {
     assert!(sent.unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
+
+#[test]
+fn what_is_made_inside_its_own_source_is_no_part_of_it() {
+    let dir = Dir::new();
+    let row = |n: u32| format!("{{\"key\":\"{n}\",\"title\":\"T\",\"text\":\"a {n}\"}}\n");
+    dir.write("source/a.jsonl", (0..40).map(row).collect::<String>());
+    let mut passages = 0;
+    for shard in ["1/3", "2/3", "3/3"] {
+        let arguments = [
+            "split",
+            "source",
+            "-o",
+            "source/out",
+            "--to",
+            "jsonl",
+            "--strict",
+            "--shard",
+            shard,
+        ];
+        dir.ragdex(arguments).succeeds();
+        let name = shard.replace('/', "-of-");
+        passages += lines(&dir, &format!("source/out/passages-{name}.jsonl")).len();
+    }
+    assert_eq!(passages, 40);
+    let report = dir
+        .ragdex(["build", "source/kb", "source", "--strict", "--json"])
+        .succeeds()
+        .json();
+    assert_eq!(report[0]["documents"]["added"], 40);
+}

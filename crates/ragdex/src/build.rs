@@ -73,6 +73,7 @@ pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Resu
     }
     let staging = writer.stage(&plan)?;
     let built = Build {
+        kb: path,
         options,
         context,
         encoders: &encoders,
@@ -138,6 +139,7 @@ struct ReadSummary {
 
 /// One build under way.
 struct Build<'a> {
+    kb: &'a Path,
     options: &'a BuildOptions,
     context: &'a Context<'a>,
     encoders: &'a EncoderPair,
@@ -194,10 +196,11 @@ impl Build<'_> {
             return Ok(serde_json::from_value(summary).unwrap_or_default());
         }
         let options = self.options;
-        let read_options =
+        let mut read_options =
             options
                 .reading
                 .read_options(&options.splitting, Shard::default(), self.context);
+        read_options.exclude = vec![self.kb.to_owned()];
         let mut feed = Feed::open(
             &options.sources,
             &options.reading,

@@ -170,7 +170,8 @@ impl Work<'_> {
         started: Instant,
     ) -> Result<SplitReport> {
         let job = self.job;
-        let options = job.reading.read_options(&job.splitting, job.shard, context);
+        let mut options = job.reading.read_options(&job.splitting, job.shard, context);
+        options.exclude = vec![run.path()];
         let mut feed = Feed::open(&job.sources, &job.reading, options, context)?;
         // Not before something could be read is anything replaced.
         let mut next = feed.next()?;
