@@ -327,3 +327,24 @@ fn a_full_disk_leaves_a_build_that_goes_on() {
         String::from_utf8_lossy(&after.stderr)
     );
 }
+
+#[test]
+fn dumps_of_two_wikis_are_refused_before_pages_are_taken_for_each_other() {
+    let dir = Dir::new();
+    for language in ["en", "de"] {
+        let dump = format!(
+            "<mediawiki><siteinfo><base>https://{language}.wikipedia.org/wiki/Main</base></siteinfo><page>\
+             <title>T</title><ns>0</ns><id>1</id><revision><id>2</id><text>In {language}.</text></revision>\
+             </page></mediawiki>"
+        );
+        dir.write(&format!("{language}.xml"), dump);
+    }
+    let refused = dir.ragdex(["build", "kb", "en.xml", "de.xml"]).exits(3);
+    assert!(
+        refused.stderr.contains("de.wikipedia.org"),
+        "{}",
+        refused.stderr
+    );
+    assert!(refused.stderr.contains("each wiki"), "{}", refused.stderr);
+    dir.ragdex(["build", "kb", "en.xml"]).succeeds();
+}

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
-use ragdex_core::{Stage, Unit, Vectors};
-use ragdex_corpus::{KeySet, Shard, Splitter};
+use ragdex_core::{Document, Stage, Unit, Vectors};
+use ragdex_corpus::{Format, KeySet, Shard, Splitter};
 use ragdex_models::{EncoderPair, PassageText};
 use ragdex_store::{
     DocumentMeta, Draft, EmbeddingShape, EncoderPair as RecordedPair, Index, PassageRecord,
@@ -90,7 +90,10 @@ pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Resu
 /// wrong, hours of embedding are kept for the next run.
 fn is_bad_source(error: &Error) -> bool {
     match error {
-        Error::EmptyCorpus { .. } | Error::Vectors { .. } | Error::ForeignVectors { .. } => true,
+        Error::EmptyCorpus { .. }
+        | Error::SeveralWikis { .. }
+        | Error::Vectors { .. }
+        | Error::ForeignVectors { .. } => true,
         Error::Corpus(error) => error.is_bad_input(),
         _ => false,
     }
@@ -224,8 +227,12 @@ impl Build<'_> {
     ) -> Result<ReadSummary> {
         let splitter = Splitter::new(self.options.splitting)?;
         let mut keys = KeySet::default();
+        let mut wiki = None;
         let mut repeated = 0;
         while let Some(document) = feed.next()? {
+            if feed.format() == Format::MediaWiki {
+                check_wiki(&mut wiki, &document)?;
+            }
             if !keys.insert(&document.key) {
                 repeated += 1;
                 continue;
@@ -409,6 +416,25 @@ impl Build<'_> {
             licences: licences(models),
             build: object(json!({ GENERATOR: absolute_name(&models.generator) })),
             ..Draft::default()
+        }
+    }
+}
+
+/// Refuses a second wiki: its pages would be taken for those of the first, whose ids they share.
+fn check_wiki(first: &mut Option<String>, document: &Document) -> Result<()> {
+    let url = document.url.as_deref();
+    let Some(found) = url.and_then(|url| url.split('/').nth(2)) else {
+        return Ok(());
+    };
+    match first {
+        Some(first) if first != found => Err(Error::SeveralWikis {
+            first: first.clone(),
+            found: found.to_owned(),
+        }),
+        Some(_) => Ok(()),
+        None => {
+            *first = Some(found.to_owned());
+            Ok(())
         }
     }
 }

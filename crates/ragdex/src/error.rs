@@ -47,6 +47,14 @@ pub enum Error {
         /// The sources read.
         sources: Vec<PathBuf>,
     },
+    /// Dumps of more than one wiki.
+    #[error("dumps of `{first}` and of `{found}`: pages of two wikis share their ids")]
+    SeveralWikis {
+        /// The host of the first wiki.
+        first: String,
+        /// The host of another.
+        found: String,
+    },
     /// Documents that give no passage.
     #[error("{documents} documents gave no passage by the rule `{rule}`")]
     NoPassages {
@@ -224,6 +232,7 @@ impl Error {
             Self::EmptyCorpus { .. } => {
                 "check the path and `--format`; a document needs a text".into()
             }
+            Self::SeveralWikis { .. } => "build a knowledge base for each wiki".into(),
             Self::NoPassages { .. } => {
                 "`dpr` leaves out documents shorter than a passage, and `--tail drop` short ends: choose another \
                  `--splitter` or `--tail`, or fewer `--words`"
