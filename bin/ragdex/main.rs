@@ -24,11 +24,24 @@ use crate::hints::Exit;
 use crate::output::Output;
 
 fn main() -> ExitCode {
+    quiet_caught_panics();
     let cli = Cli::parse();
     match run(cli) {
         Ok(()) => Exit::Done.into(),
         Err(error) => hints::report(&error).into(),
     }
+}
+
+/// A panic that the library turns into an error about a damaged file is not printed; any other is a bug, and
+/// says so.
+fn quiet_caught_panics() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !ragdex::is_catching() {
+            reporters::print_line("this is a bug in ragdex; please report it with what follows");
+            print(info);
+        }
+    }));
 }
 
 /// What every command works with.

@@ -17,11 +17,13 @@
 //! assert_eq!(document.text(), "Aruba is an island.");
 //! ```
 
+mod caught;
 mod document;
 mod hash;
 mod progress;
 mod vectors;
 
+pub use caught::{caught, is_catching};
 pub use document::{Document, Passage, PassageId, Section};
 pub use hash::{ContentHash, ContentHashSet, FirstBytes, Sha256, Sha256Hasher};
 pub use progress::{Cancel, Cancelled, NoReporter, Reporter, Stage, Unit};

@@ -51,7 +51,7 @@ pub use context::{Bundled, Context, Device, DeviceError, set_threads};
 pub use error::{Error, ErrorKind, Result};
 pub use kb::KnowledgeBase;
 pub use options::{BuildOptions, ModelNames, Reading};
-pub use ragdex_core::{Cancel, Cancelled, Element, NoReporter, Reporter, Stage, Unit};
+pub use ragdex_core::{Cancel, Cancelled, Element, NoReporter, Reporter, Stage, Unit, is_catching};
 pub use ragdex_corpus::{
     Columns, Format, KindRules, PageKinds, Shard, SplitOptions, SplitRule, Splitter, Tail,
     WikiOptions,

@@ -11,6 +11,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use ragdex_core::caught;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -199,19 +200,25 @@ impl VectorRows {
                 continue;
             };
             let path = &file.path;
-            match file.reader.next().transpose() {
-                Ok(Some(batch)) => {
+            // The reader panics on some files whose pages contradict their metadata.
+            let read = caught(|| file.reader.next().transpose());
+            let problem = match read {
+                Some(Ok(Some(batch))) => {
                     self.batch = Some(as_f32(&batch, path)?);
                     self.at = 0;
+                    continue;
                 }
-                Ok(None) => self.current = None,
-                Err(error) => {
-                    return Err(Error::Vectors {
-                        path: path.clone(),
-                        problem: error.to_string(),
-                    });
+                Some(Ok(None)) => {
+                    self.current = None;
+                    continue;
                 }
-            }
+                Some(Err(error)) => error.to_string(),
+                None => "the pages contradict the metadata".to_owned(),
+            };
+            return Err(Error::Vectors {
+                path: path.clone(),
+                problem,
+            });
         }
         Ok(true)
     }

@@ -3,7 +3,6 @@
 mod cells;
 
 use std::fs::File;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
 use parquet::basic::Compression;
@@ -193,7 +192,7 @@ impl Iterator for Rows {
             if self.failed {
                 return None;
             }
-            match guarded(AssertUnwindSafe(|| self.advance())) {
+            match guarded(|| self.advance()) {
                 Ok(true) => {}
                 Ok(false) => {
                     self.progress.finish();
@@ -363,7 +362,7 @@ impl Progress {
 
 /// Runs code of the `parquet` crate, which panics on some files that contradict themselves.
 fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
-    panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+    ragdex_core::caught(read).unwrap_or_else(|| {
         let message = "the pages contradict the metadata".to_owned();
         Err(ParquetError::General(message))
     })
