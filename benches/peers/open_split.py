@@ -17,11 +17,11 @@ import polars
 
 def main(folder):
     passages, documents = f"{folder}/passages/*.parquet", f"{folder}/documents/*.parquet"
-    rows, keys = duckdb.sql(f"select count(*), count(distinct document) from '{passages}'").fetchone()
+    rows, keys = duckdb.sql(f"select count(*), count(distinct document) from '{passages}'").fetchall()[0]
     joined = duckdb.sql(
         f"select count(*) from '{passages}' p join '{documents}' d on p.document = d.key"
         " where p.id between d.first_passage and d.first_passage + d.passages - 1"
-    ).fetchone()[0]
+    ).fetchall()[0][0]
     print(f"duckdb {duckdb.__version__}: {rows} passages of {keys} documents, {joined} joined")
     frame = polars.read_parquet(passages)
     print(f"polars {polars.__version__}: {frame.shape}")
