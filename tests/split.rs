@@ -332,6 +332,19 @@ fn nothing_is_replaced_before_the_new_source_is_read() {
 }
 
 #[test]
+fn half_written_files_of_a_killed_run_go() {
+    let dir = Dir::new();
+    dir.write("a.txt", "The heron is a bird.");
+    dir.write("out/passages.tsv.tmp", "id");
+    dir.write("out/passages/part-00000.parquet.tmp", "PAR1");
+    dir.ragdex(["split", "a.txt", "-o", "out", "--to", "jsonl"])
+        .succeeds();
+    let found = files(&dir.path("out"));
+    let names: Vec<&str> = found.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(names, ["passages.jsonl", "split.json", "split.lock"]);
+}
+
+#[test]
 fn a_second_look_says_that_nothing_was_done() {
     let dir = Dir::new();
     dir.write("a.txt", "The heron is a bird.");

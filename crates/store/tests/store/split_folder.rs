@@ -300,7 +300,6 @@ fn files_that_an_interrupted_run_left_go_whatever_they_are() {
     let whole = storage.files();
     for name in [
         "documents.jsonl",
-        "passages.tsv.tmp",
         "passages/part-00077.parquet",
         "embeddings/part-00000.arrow",
     ] {
