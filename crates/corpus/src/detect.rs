@@ -9,7 +9,8 @@ use crate::{Error, Format};
 /// How much of an unknown file a message shows.
 const SHOWN_CHARS: usize = 40;
 
-/// Tells the format of a file; for folders of text files the name decides.
+/// Tells the format of a file. The output of `WikiExtractor` is told by its content alone, other texts
+/// by their names.
 pub(crate) fn detect(file: &InputFile, opened: &Opened) -> Result<Format, Error> {
     let extension = file.extension();
     let head = opened.head.trim_ascii_start();
@@ -18,7 +19,13 @@ pub(crate) fn detect(file: &InputFile, opened: &Opened) -> Result<Format, Error>
         _ => None,
     };
     if let Some(format) = by_name {
-        return Ok(format);
+        let is_plain = matches!(&*extension, "txt" | "text");
+        let is_extracted = is_plain && is_extracted(file, head);
+        return Ok(if is_extracted {
+            Format::WikiExtractor
+        } else {
+            format
+        });
     }
     if head.is_empty() {
         return Err(Error::Empty {
@@ -49,6 +56,16 @@ pub(crate) fn detect(file: &InputFile, opened: &Opened) -> Result<Format, Error>
     })
 }
 
+/// Whether a file that is named as a text is the output of `WikiExtractor`.
+fn is_extracted(file: &InputFile, head: &[u8]) -> bool {
+    let found = match head.first() {
+        Some(b'<') => markup(head),
+        Some(b'{') => json(file, head),
+        _ => None,
+    };
+    found == Some(Format::WikiExtractor)
+}
+
 fn markup(head: &[u8]) -> Option<Format> {
     let is_doc = head.starts_with(b"<doc id=");
     let holds = |mark: &[u8]| head.windows(mark.len()).any(|window| window == mark);
@@ -69,7 +86,10 @@ fn json(file: &InputFile, head: &[u8]) -> Option<Format> {
     if line.trim_ascii_end() == b"{" {
         return None;
     }
-    let by_fields = |has: &dyn Fn(&str) -> bool| by_fields(file, has);
+    let links_by_id = line
+        .windows(LINK_BY_ID.len())
+        .any(|window| window == LINK_BY_ID);
+    let by_fields = |has: &dyn Fn(&str) -> bool| by_fields(file, links_by_id, has);
     let Ok(object) = serde_json::from_slice::<Map<String, Value>>(line) else {
         // Longer than the head, or broken, which its reader reports.
         return Some(by_fields(&|field| {
@@ -84,10 +104,13 @@ fn json(file: &InputFile, head: &[u8]) -> Option<Format> {
     Some(by_fields(&|field| object.contains_key(field)))
 }
 
-/// Old versions of `WikiExtractor` write no `revid`; their files are told by their names.
-fn by_fields(file: &InputFile, has: &dyn Fn(&str) -> bool) -> Format {
+/// How `WikiExtractor` links to a page.
+const LINK_BY_ID: &[u8] = b"?curid=";
+
+/// Old versions of `WikiExtractor` write no `revid`; their files are told by their links or names.
+fn by_fields(file: &InputFile, links_by_id: bool, has: &dyn Fn(&str) -> bool) -> Format {
     let name = file.name.rsplit('/').next().unwrap_or_default();
-    let is_extracted = has("revid") || name.starts_with("wiki_");
+    let is_extracted = has("revid") || links_by_id || name.starts_with("wiki_");
 
     if has("article_body") && has("name") {
         Format::Enterprise

@@ -25,6 +25,7 @@ mod detect;
 mod error;
 mod input;
 mod keys;
+mod kinds;
 mod limited;
 mod mediawiki;
 mod options;

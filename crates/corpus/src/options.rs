@@ -132,6 +132,9 @@ pub struct Columns {
 }
 
 /// Which pages of a wiki become documents.
+///
+/// Of pages that others have extracted the kind is told by title, by id, and by what marks Cirrus and
+/// Wikimedia Enterprise give; the namespace is known of these two only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageKinds {
     /// Articles.
@@ -153,7 +156,8 @@ pub enum KindRules {
     #[default]
     Wikitext,
     /// As `DrQA` did for the passages of DPR: by title, by a lower-case `{{disambig}}` or
-    /// `{{disambiguation}}` at the start of a line, and two page ids.
+    /// `{{disambiguation}}` at the start of a line, and two page ids. What marks the source itself
+    /// gives to disambiguation pages counts too.
     ///
     /// # Source
     /// `DrQA`, `scripts/retriever/prep_wikipedia.py`; `WikiExtractor`, `--filter_disambig_pages`.
@@ -207,7 +211,7 @@ pub struct WikiOptions {
     /// known template are known. Needs files, and about the time of unpacking them; the redirects
     /// of all dumps hold for all.
     pub template_redirects: bool,
-    /// Keeps sections such as *References* and *See also*.
+    /// Keeps sections such as *References* and *See also*, of Wikimedia Enterprise's HTML too.
     pub keep_all_sections: bool,
 }
 

@@ -6,11 +6,12 @@ mod scan;
 use std::collections::VecDeque;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ragdex_core::Document;
 
 use crate::input::{self, Archive, Compression, InputFile, Listing, Position};
+use crate::kinds::TitleRules;
 use crate::mediawiki::WikiRules;
 use crate::records::{Record, Skip, Versions};
 use crate::{BadRecord, Error, Format, KeySet, ReadOptions, Summary};
@@ -53,6 +54,7 @@ pub struct Source<'a> {
     summary: Summary,
     has_embeddings: bool,
     rules: Arc<WikiRules>,
+    title_rules: OnceLock<Arc<TitleRules>>,
     /// The file that is read, or the archive.
     file: Option<InputFile>,
     /// Known once the first snapshot is begun.
@@ -138,6 +140,7 @@ impl<'a> Source<'a> {
             summary: Summary::default(),
             has_embeddings: false,
             rules: Arc::default(),
+            title_rules: OnceLock::new(),
             file: None,
             versions: None,
             keys: KeySet::default(),

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use ragdex_core::{Document, Section};
 
-pub(crate) use html::{Html, decode_references};
+pub(crate) use html::{Html, attribute, decode_references};
 
 use crate::input::{Encoding, InputFile, Opened, decode_text};
 use crate::records::{Record, paragraphs};

@@ -118,6 +118,26 @@ impl Extractor {
         }
     }
 
+    /// The kind of a page as far as its full title and the number of its namespace tell.
+    #[must_use]
+    pub fn kind_by_title(&self, title: &str, namespace: i32) -> PageKind {
+        if namespace != 0 {
+            PageKind::Other
+        } else if self.rules.words.is_disambiguation_title(title) {
+            PageKind::Disambiguation
+        } else if self.rules.words.is_list_title(title) {
+            PageKind::List
+        } else {
+            PageKind::Article
+        }
+    }
+
+    /// Whether the section under `heading` yields no text, with the sections under it.
+    #[must_use]
+    pub fn drops_section(&self, heading: &str) -> bool {
+        self.rules.drops_section(heading)
+    }
+
     fn extract_counting(
         &self,
         page: &PageInput<'_>,
@@ -135,7 +155,7 @@ impl Extractor {
                 Vec::new(),
             );
         }
-        let kind = self.kind_by_title(page);
+        let kind = self.kind_by_title(page.title, page.namespace);
         if page.text.len() > Self::MAX_PAGE_BYTES {
             counters.count(Cause::PageTooLong);
             return (kind, Vec::new());
@@ -163,19 +183,6 @@ impl Extractor {
         counters.merge(&dropped);
         let sections = lines::read_sections(&inlined.text, &self.rules, counters);
         (kind, sections)
-    }
-
-    /// The kind of a page as far as title and namespace tell.
-    fn kind_by_title(&self, page: &PageInput<'_>) -> PageKind {
-        if page.namespace != 0 {
-            PageKind::Other
-        } else if self.rules.words.is_disambiguation_title(page.title) {
-            PageKind::Disambiguation
-        } else if self.rules.words.is_list_title(page.title) {
-            PageKind::List
-        } else {
-            PageKind::Article
-        }
     }
 
     /// The title of a template without its namespace.

@@ -180,8 +180,7 @@ impl<'a> Reader<'a> {
         if self.dropped_level.is_some_and(|dropped| level <= dropped) {
             self.dropped_level = None;
         }
-        let drops = !self.rules.keep_all_sections && self.rules.words.is_dropped_section(&heading);
-        if self.dropped_level.is_none() && drops {
+        if self.dropped_level.is_none() && self.rules.drops_section(&heading) {
             self.dropped_level = Some(level);
             self.counters.count(Cause::SectionByHeading);
         }

@@ -22,4 +22,9 @@ impl Rules {
             keep_all_sections: false,
         }
     }
+
+    /// Whether the section under `heading` yields no text.
+    pub(crate) fn drops_section(&self, heading: &str) -> bool {
+        !self.keep_all_sections && self.words.is_dropped_section(heading)
+    }
 }

@@ -6,12 +6,10 @@ use ragdex_wikitext::{Cause, Counters, Extractor, Page, PageInput, PageKind, Sit
 use super::page::RawPage;
 use super::site::Site;
 use super::{Settings, sha1};
+use crate::kinds;
 use crate::options::KindRules;
 use crate::records::{Record, Skip, without_nul};
 use crate::{PageKinds, Shard};
-
-/// Pages that `DrQA` drops by their ids.
-const DRQA_PAGE_IDS: [u64; 2] = [23443579, 52643645];
 
 /// Converts the pages of one wiki; shared by the threads.
 pub(super) struct Converter {
@@ -105,15 +103,13 @@ impl Converter {
             return Some(Skip::TooLong);
         }
         let (is_disambiguation, is_list) = match self.kinds.rules {
-            KindRules::Drqa => (is_drqa_disambiguation(page), is_drqa_list(page)),
+            KindRules::Drqa => (
+                is_drqa_disambiguation(page),
+                kinds::is_drqa_list(&page.title),
+            ),
             KindRules::Wikitext => (*kind == PageKind::Disambiguation, *kind == PageKind::List),
         };
-        let (wanted, skip) = match (is_disambiguation, is_list) {
-            (true, _) => (self.kinds.disambiguation, Skip::Disambiguation),
-            (_, true) => (self.kinds.lists, Skip::List),
-            _ => (self.kinds.articles, Skip::Article),
-        };
-        (!wanted).then_some(skip)
+        self.kinds.refuse(is_disambiguation, is_list)
     }
 
     fn document(&self, page: RawPage, sections: Vec<ragdex_wikitext::Section>) -> Document {
@@ -140,12 +136,8 @@ fn key(page: &RawPage) -> String {
 }
 
 fn is_drqa_disambiguation(page: &RawPage) -> bool {
-    let title = page.title.to_lowercase();
-    let by_title = ["(disambiguation)", "(disambiguation page)"];
-    let mut lines = page.text.lines();
-    page.id.is_some_and(|id| DRQA_PAGE_IDS.contains(&id))
-        || by_title.iter().any(|mark| title.contains(mark))
-        || lines.any(is_disambiguation_mark)
+    kinds::is_drqa_disambiguation(&key(page), &page.title)
+        || page.text.lines().any(is_disambiguation_mark)
 }
 
 /// Whether a line begins with one of the marks that `WikiExtractor` knew, in lower case.
@@ -155,11 +147,6 @@ fn is_disambiguation_mark(line: &str) -> bool {
         rest.is_some_and(|rest| rest.starts_with("}}") || rest.starts_with('|'))
     };
     line.starts_with("__DISAMBIG__") || template("disambig") || template("disambiguation")
-}
-
-fn is_drqa_list(page: &RawPage) -> bool {
-    let mut starts = ["List of ", "Index of ", "Outline of "].iter();
-    starts.any(|start| page.title.starts_with(start) && page.title.len() > start.len())
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl WikiRules {
     }
 
     /// Builds the rules for one wiki.
-    pub(super) fn extractor(&self, site: SiteInfo) -> Extractor {
+    pub(crate) fn extractor(&self, site: SiteInfo) -> Extractor {
         let mut extractor = Extractor::new(site).keep_all_sections(self.keep_all_sections);
         for table in &self.templates {
             let added = extractor.with_templates(table);

@@ -36,18 +36,58 @@ where
     F: FnMut(Object) -> Result<T, String>,
     T: Into<Option<Record>>,
 {
+    objects_to_end(path, reader, move |met| match met {
+        Met::Object(object) => convert(object).map(Into::into),
+        Met::Unusable | Met::End => Ok(None),
+    })
+}
+
+/// What a file of objects holds at a place.
+pub(super) enum Met {
+    Object(Object),
+    /// A line that is a bad record already; nothing can be made of it.
+    Unusable,
+    /// The end, once.
+    End,
+}
+
+/// As [`objects`], for readers to which the end or what stands between matters.
+pub(super) fn objects_to_end<R: BufRead, F>(
+    path: &Path,
+    reader: R,
+    mut convert: F,
+) -> impl Iterator<Item = Result<Record, Error>> + use<R, F>
+where
+    F: FnMut(Met) -> Result<Option<Record>, String>,
+{
     let mut lines = Lines::new(path, reader);
-    let mut next = move || loop {
-        let record = match lines.next()? {
-            None => return Ok(None),
-            Some(Err(bad)) => return Ok(Some(Record::Bad(bad))),
-            Some(Ok(line)) => parse(line).and_then(&mut convert),
-        };
-        match record.map(Into::into) {
-            Ok(None) => {}
-            Ok(record) => return Ok(record),
-            Err(problem) => return Ok(Some(Record::Bad(lines.bad(problem)))),
+    let mut ended = false;
+    let mut next = move || {
+        while !ended {
+            let met = match lines.next()? {
+                None => {
+                    ended = true;
+                    Ok(Met::End)
+                }
+                Some(Err(bad)) => Err(bad),
+                Some(Ok(line)) => parse(line)
+                    .map(Met::Object)
+                    .map_err(|problem| lines.bad(problem)),
+            };
+            let record = match met {
+                Ok(met) => convert(met).map_err(|problem| lines.bad(problem)),
+                Err(bad) => {
+                    let _nothing = convert(Met::Unusable);
+                    Err(bad)
+                }
+            };
+            match record {
+                Ok(None) => {}
+                Ok(record) => return Ok(record),
+                Err(bad) => return Ok(Some(Record::Bad(bad))),
+            }
         }
+        Ok(None)
     };
     std::iter::from_fn(move || next().transpose())
 }

@@ -2,16 +2,18 @@
 
 use std::io::BufRead;
 use std::path::Path;
+use std::sync::Arc;
 
 use ragdex_core::Section;
 use serde_json::Value;
 
-use super::jsonl::{Object, objects, scalar};
+use super::jsonl::{Met, Object, objects, objects_to_end, scalar};
 use super::lines::Lines;
-use super::{Record, Row, Skip};
+use super::{Record, Row};
+use crate::kinds::{Known, TitleRules};
 use crate::outline::Outline;
-use crate::text::{Html, decode_references};
-use crate::{BadRecord, Error, PageKinds};
+use crate::text::{Html, attribute, decode_references};
+use crate::{BadRecord, Error};
 
 /// Stands before the path of a heading: `Section::::History.:Early years.`
 const SECTION: &str = "Section::::";
@@ -26,11 +28,12 @@ pub(crate) fn read_wikiextractor<R: BufRead + Send + 'static>(
     path: &Path,
     head: &[u8],
     reader: R,
+    rules: Arc<TitleRules>,
 ) -> Box<dyn Iterator<Item = Result<Record, Error>> + Send> {
     if head.trim_ascii_start().starts_with(b"<doc") {
-        return Box::new(read_tagged(path, reader));
+        return Box::new(read_tagged(path, reader, rules));
     }
-    Box::new(objects(path, reader, |mut object: Object| {
+    Box::new(objects(path, reader, move |mut object: Object| {
         let title = take(&mut object, "title").unwrap_or_default();
         let text = take(&mut object, "text").ok_or("field `text` expected")?;
         let row = Row {
@@ -40,8 +43,21 @@ pub(crate) fn read_wikiextractor<R: BufRead + Send + 'static>(
             title,
             ..Row::default()
         };
-        Ok(Record::of(row.into_document()))
+        Ok(wanted(row, &rules))
     }))
+}
+
+/// Makes a document of a page, unless its title or its id rules it out.
+fn wanted(row: Row, rules: &TitleRules) -> Record {
+    let page = Known {
+        key: row.key.as_deref(),
+        title: &row.title,
+        ..Known::default()
+    };
+    match rules.unwanted(&page) {
+        Some(skip) => Record::Skipped(skip, Some(row.into_document().key)),
+        None => Record::of(row.into_document()),
+    }
 }
 
 /// Text of one `<doc>` beyond which it is a bad record; one that does not end runs into it.
@@ -51,8 +67,10 @@ const MAX_DOC_BYTES: usize = 64 << 20;
 fn read_tagged<R: BufRead>(
     path: &Path,
     reader: R,
+    rules: Arc<TitleRules>,
 ) -> impl Iterator<Item = Result<Record, Error>> + use<R> {
     let mut tagged = Tagged {
+        rules,
         lines: Lines::new(path, reader),
         next_tag: None,
     };
@@ -60,6 +78,7 @@ fn read_tagged<R: BufRead>(
 }
 
 struct Tagged<R> {
+    rules: Arc<TitleRules>,
     lines: Lines<R>,
     /// A tag that was met where the end of the document before was expected.
     next_tag: Option<String>,
@@ -117,7 +136,7 @@ impl<R: BufRead> Tagged<R> {
             title,
             ..Row::default()
         };
-        Ok(Some(Record::of(row.into_document())))
+        Ok(Some(wanted(row, &self.rules)))
     }
 }
 
@@ -170,8 +189,9 @@ fn marked_sections(paragraphs: impl Iterator<Item = String>) -> Vec<Section> {
 pub(crate) fn read_kilt<R: BufRead>(
     path: &Path,
     reader: R,
+    rules: Arc<TitleRules>,
 ) -> impl Iterator<Item = Result<Record, Error>> + use<R> {
-    objects(path, reader, |mut object: Object| {
+    objects(path, reader, move |mut object: Object| {
         let title = take(&mut object, "wikipedia_title").unwrap_or_default();
         let Some(Value::Array(text)) = object.remove("text") else {
             return Err("field `text`: a list of paragraphs expected".into());
@@ -189,51 +209,80 @@ pub(crate) fn read_kilt<R: BufRead>(
             is_passage: false,
             title,
         };
-        Ok(Record::of(row.into_document()))
+        Ok(wanted(row, &rules))
     })
 }
 
+/// Begins a reference in the text of a search dump; the rest of the line is the reference.
+const CIRRUS_REFERENCE: &str = "  ^ ";
+
 /// Reads a search dump: lines in pairs, of which the first has the id.
+///
+/// # Source
+/// References are cut as `WikiExtractor`'s `cirrus-extract.py` does.
 pub(crate) fn read_cirrus<R: BufRead>(
     path: &Path,
     reader: R,
-    kinds: PageKinds,
+    rules: Arc<TitleRules>,
 ) -> impl Iterator<Item = Result<Record, Error>> + use<R> {
-    let mut id = None;
-    objects(path, reader, move |mut object: Object| {
+    let mut id: Option<String> = None;
+    objects_to_end(path, reader, move |met| {
+        let mut object = match met {
+            Met::Object(object) => object,
+            Met::Unusable => {
+                id = None;
+                return Ok(None);
+            }
+            Met::End => return id.take().map_or(Ok(None), |id| Err(no_page(&id))),
+        };
         if let Some(index) = object.get("index").filter(|index| index.is_object()) {
-            id = index.get("_id").cloned().and_then(scalar);
-            return Ok(None);
+            let before = std::mem::replace(&mut id, index.get("_id").cloned().and_then(scalar));
+            return before.map_or(Ok(None), |id| Err(no_page(&id)));
         }
         let key = id.take().or_else(|| take(&mut object, "page_id"));
         let key = key.ok_or("a line with `index` and `_id` expected before this one")?;
-        let namespace = object.get("namespace").and_then(Value::as_i64).unwrap_or(0);
+        let title = take(&mut object, "title").unwrap_or_default();
         let templates = object.get("template").and_then(Value::as_array);
-        let is_disambiguation = templates.is_some_and(|templates| {
-            let mut names = templates.iter().filter_map(Value::as_str);
-            names.any(|name| name.to_lowercase().contains(":disambig"))
-        });
-        if let Some(skip) = unwanted(&kinds, namespace, is_disambiguation) {
+        let page = Known {
+            namespace: object.get("namespace").and_then(Value::as_i64).or(Some(0)),
+            key: Some(&key),
+            title: &title,
+            is_disambiguation: templates.is_some_and(|templates| {
+                let mut names = templates.iter().filter_map(Value::as_str);
+                names.any(|name| name.to_lowercase().contains(":disambig"))
+            }),
+        };
+        if let Some(skip) = rules.unwanted(&page) {
             return Ok(Some(Record::Skipped(skip, Some(key))));
         }
         let text = take(&mut object, "text").ok_or("field `text` expected")?;
         let row = Row {
             key: Some(key),
-            title: take(&mut object, "title").unwrap_or_default(),
+            title,
             url: None,
             revision: take(&mut object, "version"),
             is_passage: false,
-            sections: vec![Section::lead(super::paragraphs(&text))],
+            sections: vec![Section::lead(super::paragraphs(&without_references(&text)))],
         };
         Ok(Some(Record::of(row.into_document())))
     })
+}
+
+fn no_page(id: &str) -> String {
+    format!("the page `{id}` expected after the line that names it")
+}
+
+fn without_references(text: &str) -> String {
+    let lines = text.split('\n');
+    let lines = lines.map(|line| line.split(CIRRUS_REFERENCE).next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Reads the HTML of a Wikimedia Enterprise snapshot. Fields that are zero are left out there.
 pub(crate) fn read_enterprise<R: BufRead>(
     path: &Path,
     reader: R,
-    kinds: PageKinds,
+    rules: Arc<TitleRules>,
     code_blocks: bool,
 ) -> impl Iterator<Item = Result<Record, Error>> + use<R> {
     objects(path, reader, move |mut object: Object| {
@@ -244,57 +293,78 @@ pub(crate) fn read_enterprise<R: BufRead>(
             return Err("field `article_body.html` expected".into());
         };
         let key = take_first(&object, &["identifier", "name"]);
+        let title = take(&mut object, "name").unwrap_or_default();
         let namespace = object.get("namespace").and_then(|n| n.get("identifier"));
-        let namespace = namespace.and_then(Value::as_i64).unwrap_or(0);
-        let is_disambiguation = html.contains("mw:PageProp/disambiguation");
-        if let Some(skip) = unwanted(&kinds, namespace, is_disambiguation) {
+        let page = Known {
+            namespace: namespace.and_then(Value::as_i64).or(Some(0)),
+            key: key.as_deref(),
+            title: &title,
+            is_disambiguation: html.contains("mw:PageProp/disambiguation"),
+        };
+        if let Some(skip) = rules.unwanted(&page) {
             return Ok(Record::Skipped(skip, Some(key.unwrap_or_default())));
         }
         let version = object
             .get("version")
             .and_then(|version| version.get("identifier"));
+        let parsed = Html::with_rule(code_blocks, is_no_prose).parse(&html);
+        let mut sections = parsed.sections;
+        rules.drop_sections(&mut sections);
         let row = Row {
             key,
             revision: version.cloned().and_then(scalar),
             url: take(&mut object, "url"),
-            title: take(&mut object, "name").unwrap_or_default(),
-            sections: Html::with_rule(code_blocks, is_no_prose)
-                .parse(&html)
-                .sections,
+            title,
+            sections,
             is_passage: false,
         };
         Ok(Record::of(row.into_document()))
     })
 }
 
-/// Elements of Parsoid's HTML that hold no prose.
+/// Classes of elements of Parsoid's HTML that hold no prose.
+const NO_PROSE: [&str; 9] = [
+    "reference",
+    "references",
+    "reflist",
+    "mw-ref",
+    "mw-references-wrap",
+    "hatnote",
+    "metadata",
+    "mw-empty-elt",
+    "thumb",
+];
+
+/// Beginnings of such classes, which have variants: `infobox_v3`, `navbox-inner`, `thumbinner`.
+const NO_PROSE_STARTS: [&str; 3] = ["infobox", "navbox", "thumbinner"];
+
+/// Whether an element of Parsoid's HTML holds no prose, or none that is shown.
 fn is_no_prose(name: &str, attributes: &str) -> bool {
-    let marks = [
-        "infobox",
-        "navbox",
-        "reference",
-        "reflist",
-        "hatnote",
-        "metadata",
-        "mw-empty-elt",
-        "thumb",
-        "role=\"note\"",
-        "mw:Extension/ref",
-    ];
+    let any = |attribute_name, matches: &dyn Fn(&str) -> bool| {
+        let value = attribute(attributes, attribute_name).unwrap_or_default();
+        value.split_whitespace().any(matches)
+    };
     matches!(name, "table" | "figure" | "ul" | "ol" | "dl" | "title")
-        || marks.iter().any(|mark| attributes.contains(mark))
+        || any("class", &|class| {
+            let mut starts = NO_PROSE_STARTS.iter();
+            NO_PROSE.contains(&class) || starts.any(|start| class.starts_with(start))
+        })
+        || any("role", &|role| role == "note")
+        || any("typeof", &|kind| {
+            matches!(kind, "mw:Extension/ref" | "mw:Extension/references")
+        })
+        || attribute(attributes, "style").is_some_and(is_hidden)
 }
 
-/// What rules a page out that is no wikitext.
-fn unwanted(kinds: &PageKinds, namespace: i64, is_disambiguation: bool) -> Option<Skip> {
-    let is_asked_for = |n| kinds.namespaces.contains(&n);
-    if !i32::try_from(namespace).is_ok_and(is_asked_for) {
-        Some(Skip::Namespace)
-    } else if is_disambiguation && !kinds.disambiguation {
-        Some(Skip::Disambiguation)
-    } else {
-        None
-    }
+/// Whether a style says that an element is not shown.
+fn is_hidden(style: &str) -> bool {
+    style.split(';').any(|rule| {
+        rule.split_once(':').is_some_and(|(property, value)| {
+            let value = value.split('!').next().unwrap_or_default();
+            property.trim().eq_ignore_ascii_case("display")
+                && value.trim().eq_ignore_ascii_case("none")
+        })
+    })
 }
 
 fn take(object: &mut Object, name: &str) -> Option<String> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{MAX_REPORTED, Records, Source};
 use crate::detect::detect;
 use crate::input::{self, Archive, Compression, Decoding, InputFile, Opened};
+use crate::kinds::TitleRules;
 use crate::records::{self, Rows};
 use crate::{Error, Format, ReadOptions, mediawiki, text};
 
@@ -178,6 +179,12 @@ impl Source<'_> {
         }
     }
 
+    /// The rules for pages that others have extracted, built when the first is met.
+    fn title_rules(&self) -> Arc<TitleRules> {
+        let rules = || Arc::new(TitleRules::new(&self.options.pages, &self.rules));
+        Arc::clone(self.title_rules.get_or_init(rules))
+    }
+
     fn records(&self, file: &InputFile, format: Format, opened: Opened) -> Result<Records, Error> {
         let ReadOptions {
             columns,
@@ -201,13 +208,19 @@ impl Source<'_> {
             Format::Csv | Format::PsgsTsv => {
                 Box::new(records::read_table(path, opened, columns, format)?)
             }
-            Format::WikiExtractor => records::read_wikiextractor(path, &opened.head, opened.reader),
-            Format::Kilt => Box::new(records::read_kilt(path, opened.reader)),
-            Format::Cirrus => Box::new(records::read_cirrus(path, opened.reader, pages.clone())),
+            Format::WikiExtractor => {
+                records::read_wikiextractor(path, &opened.head, opened.reader, self.title_rules())
+            }
+            Format::Kilt => Box::new(records::read_kilt(path, opened.reader, self.title_rules())),
+            Format::Cirrus => Box::new(records::read_cirrus(
+                path,
+                opened.reader,
+                self.title_rules(),
+            )),
             Format::Enterprise => Box::new(records::read_enterprise(
                 path,
                 opened.reader,
-                pages.clone(),
+                self.title_rules(),
                 *code_blocks,
             )),
             Format::Jsonl | Format::Parquet | Format::Auto => {

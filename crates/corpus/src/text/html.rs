@@ -219,6 +219,35 @@ fn tag_end(tag: &str) -> Option<usize> {
     first
 }
 
+/// The value of an attribute, as it is written; empty for one without a value.
+pub(crate) fn attribute<'a>(attributes: &'a str, wanted: &str) -> Option<&'a str> {
+    let mut rest = attributes.trim_start();
+    while !rest.is_empty() {
+        let ends_name = |c: char| c == '=' || c == '/' || c.is_whitespace();
+        let (name, behind) = rest.split_at(rest.find(ends_name).unwrap_or(rest.len()));
+        let behind = behind.trim_start();
+        let (value, behind) = match behind.strip_prefix('=') {
+            Some(value) => attribute_value(value.trim_start()),
+            None => ("", behind),
+        };
+        if name.eq_ignore_ascii_case(wanted) {
+            return Some(value);
+        }
+        rest = behind.trim_start_matches(|c: char| c == '/' || c.is_whitespace());
+    }
+    None
+}
+
+/// The value at the beginning of `text`, and what is behind it.
+fn attribute_value(text: &str) -> (&str, &str) {
+    for quote in ['"', '\''] {
+        if let Some(inside) = text.strip_prefix(quote) {
+            return inside.split_once(quote).unwrap_or((inside, ""));
+        }
+    }
+    text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()))
+}
+
 /// Decodes the character references of a text.
 pub(crate) fn decode_references(text: &str) -> String {
     let mut decoded = String::with_capacity(text.len());
@@ -293,6 +322,17 @@ mod tests {
         assert_eq!(text("a<aside>b<aside>c</aside>d</aside>e"), "ae");
         assert_eq!(text("a<script>if (x<y) \"</p>\"</SCRIPT>b"), "ab");
         assert_eq!(text("a<!-- <p>b</p> -->c"), "ac");
+    }
+
+    #[test]
+    fn attributes_are_told_by_name() {
+        let written = "a = b data-x='class=\"no\"' disabled CLASS=\"one two\" / =5 style=";
+        assert_eq!(attribute(written, "a"), Some("b"));
+        assert_eq!(attribute(written, "class"), Some("one two"));
+        assert_eq!(attribute(written, "disabled"), Some(""));
+        assert_eq!(attribute(written, "style"), Some(""));
+        assert_eq!(attribute(written, "x"), None);
+        assert_eq!(attribute("= = ==", "x"), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use ragdex_corpus::{Columns, Error, Format, ReadOptions, Source};
+use ragdex_corpus::{Columns, Error, Format, PageKinds, ReadOptions, Source};
 
 use crate::{Notes, Reading, bzip2, gzip, read_bytes, read_with, threads, zstd};
 
@@ -305,6 +305,126 @@ fn enterprise_html_is_read_by_its_sections() {
     );
     assert_eq!(document.text(), "One.\n\nThree");
     assert_eq!(document.sections[1].path, ["Two"]);
+}
+
+fn enterprise(name: &str, html: &str) -> String {
+    let line = serde_json::json!({"name": name, "identifier": 5, "article_body": {"html": html}});
+    format!("{line}\n")
+}
+
+#[test]
+fn links_to_pages_on_references_are_prose() {
+    let html = "<p>The <a rel='mw:WikiLink' href=\"./Frame_of_reference\" title='Frame of reference'>reference \
+                frame</a>, <a href='./Metadata' data-mw='{\"a\": \"class=thumb\"}'>metadata</a><span class='z' \
+                style='color: red; DISPLAY : none !important'>unseen</span> and <i class=references-like>italic\
+                </i>.<sup class=\"mw-ref reference\">[1]</sup><div role=\"note\">no</div></p><p typeof='mw:Transclusion \
+                mw:Extension/ref'>no</p><div class='infobox_v3 x'>no</div>";
+    let reading = read_bytes("a.ndjson", enterprise("A", html)).expect();
+    assert_eq!(
+        reading.texts(),
+        ["The reference frame, metadata and italic."]
+    );
+}
+
+#[test]
+fn sections_that_dumps_lose_are_lost_from_html_too() {
+    let html = "<p>One.</p><h2>References</h2><p>Two.</p><h3>Old</h3><p>Three.</p><h2>More</h2><p>Four.</p>";
+    let lines = enterprise("A", html);
+    let reading = read_bytes("a.ndjson", &*lines).expect();
+    assert_eq!(reading.texts(), ["One.\n\nFour."]);
+    let mut options = ReadOptions::default();
+    options.wiki.keep_all_sections = true;
+    let reading = read_with("a.ndjson", lines, options).expect();
+    assert_eq!(reading.texts(), ["One.\n\nTwo.\n\nThree.\n\nFour."]);
+}
+
+#[test]
+fn references_of_search_dumps_are_cut_and_lone_ids_are_bad() {
+    let lines = "{\"index\": {\"_id\": \"5\"}}\n{\"index\": {\"_id\": \"6\"}}\n\
+                 {\"title\": \"A\", \"text\": \"a b  ^ Smith 1990.\\nc ^ d\"}\n{\"index\": {\"_id\": \"7\"}}\n";
+    let notes = Notes::default();
+    let options = ReadOptions {
+        reporter: &notes,
+        ..ReadOptions::default()
+    };
+    let reading = read_with("cirrus.json", lines, options).expect();
+    assert_eq!(reading.keys(), ["6"]);
+    assert_eq!(reading.texts(), ["a b\nc ^ d"]);
+    assert_eq!(reading.summary.bad_records, 2);
+    let told = "line 2 (byte 24): the page `5` expected after the line that names it; skipped";
+    assert!(
+        notes.all().iter().any(|note| note.ends_with(told)),
+        "{:?}",
+        notes.all()
+    );
+}
+
+#[test]
+fn kinds_of_pages_are_told_by_title_and_id_where_others_extracted() {
+    let pages = [
+        ("1", "List of rivers"),
+        ("2", "Foo (disambiguation)"),
+        ("23443579", "Blocked"),
+        ("4", "Ada"),
+    ];
+    let lines = |page: fn(&str, &str) -> String| -> String {
+        pages.iter().map(|(id, title)| page(id, title)).collect()
+    };
+    let sources = [
+        lines(|id, title| {
+            format!(
+                "{{\"id\": \"{id}\", \"revid\": \"1\", \"url\": \"u\", \"title\": \"{title}\", \"text\": \"x\"}}\n"
+            )
+        }),
+        lines(|id, title| format!("<doc id=\"{id}\" url=\"u\" title=\"{title}\">\nx\n</doc>\n")),
+        lines(|id, title| {
+            format!(
+                "{{\"wikipedia_id\": \"{id}\", \"wikipedia_title\": \"{title}\", \"text\": [\"T\", \"x\"]}}\n"
+            )
+        }),
+        lines(|id, title| {
+            format!(
+                "{{\"index\": {{\"_id\": \"{id}\"}}}}\n{{\"title\": \"{title}\", \"text\": \"x\"}}\n"
+            )
+        }),
+        lines(|id, title| {
+            format!(
+                "{{\"name\": \"{title}\", \"identifier\": {id}, \"article_body\": {{\"html\": \"<p>x\"}}}}\n"
+            )
+        }),
+    ];
+    for source in sources {
+        for (kinds, expected) in [
+            (PageKinds::drqa(), vec!["4"]),
+            (PageKinds::articles(), vec!["23443579", "4"]),
+            (PageKinds::default(), vec!["1", "2", "23443579", "4"]),
+        ] {
+            let options = ReadOptions {
+                pages: kinds,
+                ..ReadOptions::default()
+            };
+            let reading = read_with("x", &*source, options).expect();
+            assert_eq!(reading.keys(), expected, "{source}");
+        }
+    }
+}
+
+#[test]
+fn output_of_wikiextractor_is_told_by_its_content() {
+    let tagged = "<doc id=\"12\" url=\"u?curid=12\" title=\"A\">\nA\n\nOne.\n</doc>\n";
+    let json = "{\"id\": \"12\", \"url\": \"https://x.org/wiki?curid=12\", \"title\": \"A\", \
+                \"text\": \"A\\n\\nOne.\"}\n";
+    for (name, lines) in [("a.txt", tagged), ("a.txt", json), ("a.jsonl", json)] {
+        let source = Source::from_reader(name, lines.as_bytes(), ReadOptions::default()).unwrap();
+        assert_eq!(source.format(), Format::WikiExtractor, "{name}");
+        let reading = Reading::of(Ok(source)).expect();
+        assert_eq!(
+            (reading.keys(), reading.texts()),
+            (vec!["12"], vec!["One.".to_owned()])
+        );
+    }
+    let source = Source::from_reader("a.txt", &b"<docs> are"[..], ReadOptions::default());
+    assert_eq!(source.unwrap().format(), Format::Text);
 }
 
 #[test]
