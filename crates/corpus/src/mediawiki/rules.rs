@@ -71,7 +71,7 @@ fn read(path: &Path) -> Result<String, Error> {
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let line = before.split(|&byte| byte == b'\n').count();
         Error::WikiRules {
             path: path.to_owned(),
             problem: format!("line {line}: UTF-8 expected, found other bytes"),

@@ -379,3 +379,26 @@ fn what_is_no_dump_is_said_to_be_none() {
         );
     }
 }
+
+#[test]
+fn a_named_field_that_no_record_has_is_told_at_the_end() {
+    let notes = Notes::default();
+    let options = ReadOptions {
+        columns: Columns {
+            key: Some("id".into()),
+            url: Some("nope".into()),
+            ..Columns::default()
+        },
+        reporter: &notes,
+        ..ReadOptions::default()
+    };
+    let lines = "{\"id\": 1, \"text\": \"a\"}\n{\"question\": \"b\", \"answer\": \"c\"}\n";
+    read_with("x.jsonl", lines, options).expect();
+    let notes = notes.all();
+    assert_eq!(
+        notes.last().unwrap(),
+        "`x.jsonl`: no record has the field `nope`"
+    );
+    let found = "found `question`, `answer`; name the field that holds the text; skipped";
+    assert!(notes.iter().any(|note| note.ends_with(found)), "{notes:?}");
+}
