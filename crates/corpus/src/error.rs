@@ -197,26 +197,34 @@ impl Error {
                 "a source is a dump, a table, a Parquet file, JSON lines, or a folder of these or of \
                  .txt, .md or .html files"
             }
-            Self::Truncated { .. } | Self::XmlCut { .. } | Self::Archive { .. } => {
-                "the file is incomplete: download or copy it again"
+            Self::Truncated { .. } | Self::XmlCut { .. } => {
+                "the file is incomplete: download or copy it again; of a dump, the pages that are whole \
+                 are read with `--keep-going`"
             }
-            Self::Damaged { .. } | Self::Parquet { .. } => {
-                "download the file again and compare its checksum"
+            Self::Archive { .. } => "the file is incomplete: download or copy it again",
+            Self::Damaged { .. } => {
+                "download the file again and compare its checksum; in a dump, reading goes on behind the \
+                 damage with `--keep-going`"
             }
+            Self::Parquet { .. } => "download the file again and compare its checksum",
             Self::UnknownFormat { .. } => {
                 "name the format: mediawiki, jsonl, csv, psgs-tsv, parquet, wikiextractor, kilt, \
                  cirrus, enterprise or text"
             }
             Self::Unsupported { remedy, .. } => remedy,
             Self::NeedsFile { .. } => "write it to a file first, and name that",
-            Self::ColumnType { .. } => "name another column",
+            Self::ColumnType { .. } => "name another column, for the text with `--text-column`",
             Self::MissingColumn { .. } => "name the columns that hold the title and the text",
             Self::WikiRules { .. } => "correct the line, or leave the file out",
             Self::OpenQuote { .. } => {
-                "close or double the quotation mark, or read quotation marks literally"
+                "close or double the quotation mark, or read quotation marks literally with \
+                 `--literal-quotes`"
             }
             Self::Record(_) => "correct the record, or read without strict to skip and count it",
-            Self::Xml { .. } => "the file is damaged: download or make it again",
+            Self::Xml { .. } => {
+                "the file is damaged: download or make it again; in a dump, reading goes on behind the \
+                 damage with `--keep-going`"
+            }
             Self::Read { .. } | Self::Cancelled(_) => return None,
         };
         Some(hint.into())

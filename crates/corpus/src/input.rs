@@ -272,11 +272,9 @@ impl BufRead for Counted {
                 Ok(_) => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => {
-                    return Err(io::Error::other(Error::Read {
-                        path: path.clone(),
-                        offset: offset.get(),
-                        source,
-                    }));
+                    // A member of an archive fails as the archive does.
+                    let error = Error::from_io(source, path, offset.get());
+                    return Err(io::Error::other(error));
                 }
             }
         }

@@ -19,6 +19,7 @@ pub(crate) use versions::{VersionScan, Versions};
 pub(crate) use wikipedia::{read_cirrus, read_enterprise, read_kilt, read_wikiextractor};
 
 use crate::BadRecord;
+use crate::split::is_space;
 
 /// What reading one record led to.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ impl Record {
             .retain(|section| !section.paragraphs.is_empty());
         let has_text = document
             .paragraphs()
-            .any(|paragraph| !paragraph.trim().is_empty());
+            .any(|paragraph| paragraph.contains(|c| !is_space(c)));
         if has_text {
             Self::Document(document)
         } else {

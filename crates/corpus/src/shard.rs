@@ -10,7 +10,7 @@ use ragdex_core::ContentHash;
 /// Every key falls in exactly one shard, whatever the machine, the order or the number of threads:
 /// the one whose number is the first eight bytes of the key's [`ContentHash`], as a little-endian
 /// number, modulo `count`, plus 1. Records that cannot be used have no key; they belong to the first
-/// shard.
+/// shard; in strict reading each of them is an error in every shard.
 ///
 /// # Examples
 ///

@@ -55,6 +55,8 @@ pub struct Source<'a> {
     has_embeddings: bool,
     rules: Arc<WikiRules>,
     title_rules: OnceLock<Arc<TitleRules>>,
+    /// The file or member of an archive that is read.
+    path: PathBuf,
     /// The file that is read, or the archive.
     file: Option<InputFile>,
     /// Known once the first snapshot is begun.
@@ -141,6 +143,7 @@ impl<'a> Source<'a> {
             has_embeddings: false,
             rules: Arc::default(),
             title_rules: OnceLock::new(),
+            path: PathBuf::new(),
             file: None,
             versions: None,
             keys: KeySet::default(),
@@ -233,10 +236,16 @@ impl<'a> Source<'a> {
             self.summary.duplicate_keys += 1;
             if self.summary.duplicate_keys <= MAX_REPORTED {
                 let message = format!(
-                    "the key `{}` occurs again; name the column that tells documents apart as the key",
+                    "`{}`: the key `{}` occurs again; name the column that tells documents apart as the key",
+                    self.path.display(),
                     document.key
                 );
                 self.options.reporter.warn(&message);
+            }
+            if self.summary.duplicate_keys == MAX_REPORTED {
+                self.options
+                    .reporter
+                    .warn("further repeated keys are counted only");
             }
         }
         document
@@ -254,12 +263,12 @@ impl<'a> Source<'a> {
     }
 
     fn take_bad(&mut self, record: BadRecord) -> Result<(), Error> {
+        if self.options.strict {
+            return Err(record.into());
+        }
         if !self.options.shard.is_first() {
             self.summary.count_skip(Skip::OtherShard);
             return Ok(());
-        }
-        if self.options.strict {
-            return Err(record.into());
         }
         self.summary.records += 1;
         self.summary.bad_records += 1;

@@ -13,6 +13,7 @@ use ragdex_core::{Document, Passage};
 use serde::{Deserialize, Serialize};
 
 use crate::UnknownName;
+pub(crate) use word::is_space;
 
 /// How documents are cut into passages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,7 +42,8 @@ pub enum SplitRule {
     /// published `psgs_w100.tsv` shows.
     Dpr,
     /// As the example `use_own_knowledge_dataset` of Hugging Face: cut at each single space, line
-    /// breaks kept.
+    /// breaks inside paragraphs kept. What is cut is the text as it was read: one blank line stands
+    /// between paragraphs however many stood there, and CR LF is LF.
     Hf,
     /// As KILT: whole sentences of one paragraph up to the number of words, punctuation counted as
     /// words; short ends of paragraphs join the passage before in the same section. Sentences and

@@ -112,14 +112,21 @@ impl Cause {
 
 /// How often each [`Cause`] occurred, and which templates the table did not know.
 ///
-/// Counters of pages add up (`total += page.counters`); the sum does not depend on their order.
+/// Counters of pages add up (`total += page.counters`). The sum does not depend on their order as long as
+/// there are at most [`Counters::MAX_UNKNOWN_TEMPLATES`] names; beyond that the rarest are forgotten, and
+/// the same pages in the same order give the same sum.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counters {
     counts: [u64; Cause::ALL.len()],
     unknown_templates: BTreeMap<String, u64>,
+    forgotten: u64,
 }
 
 impl Counters {
+    /// How many names of unknown templates a sum keeps: some megabytes. All of English Wikipedia has
+    /// fewer templates that are used more than a few times.
+    pub const MAX_UNKNOWN_TEMPLATES: usize = 50_000;
+
     /// Says how often `cause` occurred.
     #[must_use]
     pub fn get(&self, cause: Cause) -> u64 {
@@ -153,6 +160,13 @@ impl Counters {
         all
     }
 
+    /// How many of the unknown templates have names that were forgotten, because there were too many
+    /// names. They are counted under [`Cause::TemplateUnknown`] all the same.
+    #[must_use]
+    pub fn forgotten_unknown_templates(&self) -> u64 {
+        self.forgotten
+    }
+
     /// Adds the counts of `other`.
     pub fn merge(&mut self, other: &Self) {
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
@@ -160,6 +174,23 @@ impl Counters {
         }
         for (name, count) in &other.unknown_templates {
             self.add_unknown(name, *count);
+        }
+        self.forgotten += other.forgotten;
+        if self.unknown_templates.len() > Self::MAX_UNKNOWN_TEMPLATES {
+            self.forget_rarest();
+        }
+    }
+
+    /// Forgets names, the rarest first, until half as many are left as may be kept, so that this is
+    /// seldom done.
+    fn forget_rarest(&mut self) {
+        let mut least = 1;
+        while self.unknown_templates.len() > Self::MAX_UNKNOWN_TEMPLATES / 2 {
+            let rare = |count: u64| count <= least;
+            let all = self.unknown_templates.values();
+            self.forgotten += all.filter(|&&count| rare(count)).sum::<u64>();
+            self.unknown_templates.retain(|_, count| !rare(*count));
+            least *= 2;
         }
     }
 
@@ -202,6 +233,24 @@ mod tests {
         for (i, cause) in Cause::ALL.into_iter().enumerate() {
             assert_eq!(cause as usize, i, "{}", cause.name());
         }
+    }
+
+    #[test]
+    fn names_that_are_too_many_are_forgotten_and_counted() {
+        let mut total = Counters::default();
+        let n = 3 * Counters::MAX_UNKNOWN_TEMPLATES as u64;
+        for i in 0..n {
+            let mut page = Counters::default();
+            page.count_unknown_template("often");
+            page.count_unknown_template(&format!("name {i}"));
+            total += &page;
+        }
+        let kept: Vec<_> = total.unknown_templates().collect();
+        assert!(kept.len() <= Counters::MAX_UNKNOWN_TEMPLATES);
+        assert_eq!(total.most_frequent_unknown_templates(1), [("often", n)]);
+        let kept: u64 = kept.iter().map(|(_, count)| count).sum();
+        assert_eq!(total.forgotten_unknown_templates() + kept, 2 * n);
+        assert_eq!(total.get(Cause::TemplateUnknown), 2 * n);
     }
 
     #[test]

@@ -65,9 +65,17 @@ impl WikiRules {
 }
 
 fn read(path: &Path) -> Result<String, Error> {
-    fs::read_to_string(path).map_err(|source| Error::Open {
+    let bytes = fs::read(path).map_err(|source| Error::Open {
         path: path.to_owned(),
         source,
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.split(|&byte| byte == b'\n').count();
+        Error::WikiRules {
+            path: path.to_owned(),
+            problem: format!("line {line}: UTF-8 expected, found other bytes"),
+        }
     })
 }
 

@@ -24,6 +24,9 @@ const MAX_EVENT_BYTES: u64 = 4 * MAX_TEXT_BYTES as u64;
 /// How deep elements may lie in each other. A dump needs 7.
 const MAX_DEPTH: usize = 64;
 
+/// How much of the name of an element a message shows.
+const MAX_NAME_CHARS: usize = 40;
+
 /// Begins a page, and cannot stand in the text of one, where `<` is written as a reference.
 const PAGE_TAG: &[u8] = b"<page>";
 
@@ -123,7 +126,8 @@ pub(super) struct PageReader {
     /// The characters of the innermost element.
     value: String,
     last_page: Option<u64>,
-    seen_root: bool,
+    /// `<mediawiki>` or `<page>` was met.
+    is_dump: bool,
 }
 
 impl PageReader {
@@ -142,7 +146,7 @@ impl PageReader {
             trouble: None,
             value: String::new(),
             last_page: None,
-            seen_root: false,
+            is_dump: false,
         }
     }
 
@@ -156,7 +160,8 @@ impl PageReader {
         };
         match result {
             // What was never a dump does not become one by going on.
-            Err(error) if self.keep_going && (self.seen_root || !is_xml(&error)) => {
+            Err(error) if !self.is_dump && is_xml(&error) => Err(self.no_dump()),
+            Err(error) if self.keep_going => {
                 let bad = error.into_damage(self.last_page)?;
                 self.is_lost = true;
                 Ok(Some(Event::Bad(bad)))
@@ -183,7 +188,7 @@ impl PageReader {
         self.names.truncate(usize::from(has_root));
         self.open.push(Element::Page);
         self.names.push("page".into());
-        self.seen_root = true;
+        self.is_dump = true;
         self.is_lost = false;
         self.trouble = None;
         self.page = RawPage {
@@ -307,7 +312,7 @@ impl PageReader {
             }
             _ => {}
         }
-        self.seen_root |= self.open.is_empty();
+        self.is_dump |= matches!(element, Element::MediaWiki | Element::Page);
         self.open.push(element);
         self.names.push(name.as_ref().to_owned());
         self.value.clear();
@@ -401,8 +406,8 @@ impl PageReader {
         if !self.open.is_empty() {
             return Err(self.cut());
         }
-        if !self.seen_root {
-            return Err(self.broken("no `<mediawiki>` and no `<page>` in it".into()));
+        if !self.is_dump {
+            return Err(self.no_dump());
         }
         Ok(Step::End)
     }
@@ -445,9 +450,15 @@ impl PageReader {
                 .names
                 .last()
                 .map_or("mediawiki", String::as_str)
-                .to_owned(),
+                .chars()
+                .take(MAX_NAME_CHARS)
+                .collect(),
             last_page: self.last_page,
         }
+    }
+
+    fn no_dump(&self) -> Error {
+        self.broken("no dump: neither `<mediawiki>` nor `<page>` before this place".into())
     }
 
     fn broken(&self, problem: String) -> Error {

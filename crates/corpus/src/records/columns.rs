@@ -3,6 +3,7 @@
 use ragdex_core::{ContentHash, Document, Section};
 
 use crate::Columns;
+use crate::split::is_space;
 
 /// The usual names of the text, in the order of preference.
 pub(super) const TEXT: [&str; 5] = ["text", "contents", "content", "body", "passage"];
@@ -108,7 +109,7 @@ pub(crate) fn paragraphs(text: &str) -> Vec<String> {
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let end = start + line.len();
-        if line.trim().is_empty() {
+        if line.trim_matches(is_space).is_empty() {
             paragraphs.extend(current.take().map(|p| p.trim_matches('\n').to_owned()));
         } else {
             let from = current.map_or(start, |p| start - p.len());

@@ -19,9 +19,26 @@ pub(crate) fn read<R: BufRead>(
     reader: R,
     columns: Columns,
 ) -> impl Iterator<Item = Result<Record, Error>> + use<R> {
-    objects(path, reader, move |object| {
-        let row = row(object, &columns)?;
-        Ok(Record::of(row.into_document()))
+    let path_shown = path.display().to_string();
+    let named = [
+        &columns.key,
+        &columns.title,
+        &columns.url,
+        &columns.revision,
+    ];
+    let mut unseen: Vec<String> = named.into_iter().flatten().cloned().collect();
+    objects_to_end(path, reader, move |met| match met {
+        Met::Object(object) => {
+            unseen.retain(|name| !object.contains_key(name));
+            let row = row(object, &columns)?;
+            Ok(Some(Record::of(row.into_document())))
+        }
+        Met::End if !unseen.is_empty() => {
+            let names = unseen.join("`, `");
+            let note = format!("`{path_shown}`: no record has the field `{names}`");
+            Ok(Some(Record::Note(note)))
+        }
+        Met::Unusable | Met::End => Ok(None),
     })
 }
 
@@ -105,14 +122,18 @@ fn row(mut object: Object, columns: &Columns) -> Result<Row, String> {
         let name = names.iter().find(|name| object.contains_key(**name))?;
         Some(((*name).to_owned(), object.swap_remove(*name)?))
     };
+    let text_names = columns.text_names();
+    let Some((name, text)) = take(&text_names) else {
+        let found = shown_names(&object);
+        return Err(format!(
+            "field `{}` expected, found {found}; name the field that holds the text",
+            text_names[0]
+        ));
+    };
     let key = take(&columns.key_names()).and_then(|(_, value)| scalar(value));
     let title = take(&columns.title_names());
     let url = take(&columns.url_names()).and_then(|(_, value)| scalar(value));
     let revision = take(&columns.revision_names()).and_then(|(_, value)| scalar(value));
-    let text_names = columns.text_names();
-    let Some((name, text)) = take(&text_names) else {
-        return Err(format!("field `{}` expected", text_names[0]));
-    };
     let sections = take(&["sections"]).map(|(_, value)| value);
     let mut text = texts(&name, text)?;
     let title = match title.and_then(|(_, value)| scalar(value)) {
@@ -130,6 +151,25 @@ fn row(mut object: Object, columns: &Columns) -> Result<Row, String> {
             .and_then(|layout| in_sections(&layout, &text))
             .unwrap_or_else(|| vec![Section::lead(text)]),
     })
+}
+
+/// How many names of fields a message shows, and how much of each.
+const SHOWN: (usize, usize) = (8, 40);
+
+fn shown_names(object: &Object) -> String {
+    let (most, most_chars) = SHOWN;
+    let mut names: Vec<String> = object
+        .keys()
+        .take(most)
+        .map(|name| format!("`{}`", name.chars().take(most_chars).collect::<String>()))
+        .collect();
+    if object.len() > most {
+        names.push(format!("{} more", object.len() - most));
+    }
+    if names.is_empty() {
+        return "none".into();
+    }
+    names.join(", ")
 }
 
 /// Puts the paragraphs under their headings, as [`DocumentsWriter`](crate::DocumentsWriter) counts them;

@@ -45,6 +45,7 @@ pub(crate) fn read(
         layout: Layout::default(),
         is_passages: format == Format::PsgsTsv,
         pending: false,
+        note: None,
         ended: false,
     };
     table.read_layout(columns)?;
@@ -145,6 +146,8 @@ struct Table {
     is_passages: bool,
     /// `record` holds the first record, which is data and was not given out.
     pending: bool,
+    /// Something to tell first.
+    note: Option<String>,
     ended: bool,
 }
 
@@ -170,6 +173,10 @@ impl Table {
             Err(_) if names.len() == 2 && columns.text.is_none() && columns.title.is_none() => {
                 self.layout = Layout::headerless();
                 self.pending = true;
+                let path = self.path.display();
+                self.note = Some(format!(
+                    "`{path}`: no header: the columns are title and text"
+                ));
             }
             Err(expected) => {
                 return Err(Error::MissingColumn {
@@ -183,6 +190,9 @@ impl Table {
     }
 
     fn next(&mut self) -> Result<Option<Record>, Error> {
+        if let Some(note) = self.note.take() {
+            return Ok(Some(Record::Note(note)));
+        }
         let step = if std::mem::take(&mut self.pending) {
             Step::Record
         } else {

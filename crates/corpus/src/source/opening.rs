@@ -54,6 +54,7 @@ impl Source<'_> {
         if self.options.format == Format::Auto {
             self.announce(file, Format::Parquet, Compression::None);
         }
+        self.path.clone_from(&file.path);
         self.begin(Format::Parquet, Compression::None, Box::new(rows));
         Ok(())
     }
@@ -156,6 +157,7 @@ impl Source<'_> {
             self.versions = Some(self.scan_versions()?);
         }
         let records = self.records(file, format, opened)?;
+        self.path.clone_from(&file.path);
         self.begin(format, compression, records);
         Ok(())
     }

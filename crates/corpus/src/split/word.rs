@@ -31,7 +31,7 @@ pub(super) fn between_spaces(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// White space to Python, which counts the four separators of ASCII as such.
-pub(super) fn is_space(c: char) -> bool {
+pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\x1c'..='\x1f')
 }
 

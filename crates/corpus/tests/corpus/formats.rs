@@ -61,7 +61,8 @@ fn bad_lines_are_reported_with_their_place_and_skipped() {
         (summary.bad_records, summary.empty, summary.duplicate_keys),
         (5, 1, 1)
     );
-    let expected = "`x.jsonl`, line 2 (byte 28): field `text` expected; skipped";
+    let expected = "`x.jsonl`, line 2 (byte 28): field `text` expected, found `title`; \
+                    name the field that holds the text; skipped";
     assert!(
         notes.all().iter().any(|note| note == expected),
         "{:?}",

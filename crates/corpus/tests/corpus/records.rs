@@ -4,7 +4,7 @@ use std::io::{Cursor, Read};
 
 use ragdex_corpus::{Columns, Error, Format, ReadOptions, Source};
 
-use crate::{Notes, Reading, read_with};
+use crate::{Notes, Reading, read_bytes, read_with};
 
 /// A good, a bad and a good record with the keys 1 and 3.
 struct Case {
@@ -295,4 +295,110 @@ fn a_bad_file_among_good_texts_is_counted_and_told_and_strictly_an_error() {
     assert_eq!(reading.keys(), ["1.txt"]);
     let error = reading.error.unwrap();
     assert!(matches!(error, Error::Record(_)) && error.is_bad_input());
+}
+
+#[test]
+fn a_text_of_nothing_but_python_s_spaces_is_empty() {
+    let reading = read_bytes(
+        "x.jsonl",
+        "{\"title\": \"A\", \"text\": \"\\u001c \\u001f\"}",
+    )
+    .expect();
+    assert_eq!((reading.summary.documents, reading.summary.empty), (0, 1));
+}
+
+#[test]
+fn a_bad_record_is_an_error_in_every_strict_shard() {
+    for index in [1, 2] {
+        let options = ReadOptions {
+            strict: true,
+            shard: ragdex_corpus::Shard::new(index, 2).unwrap(),
+            ..ReadOptions::default()
+        };
+        let error = read_with(
+            "x.jsonl",
+            "nonsense {\n",
+            ReadOptions {
+                format: Format::Jsonl,
+                ..options
+            },
+        )
+        .error;
+        assert!(matches!(error, Some(Error::Record(_))));
+    }
+}
+
+#[test]
+fn keys_that_occur_again_are_told_with_their_file_up_to_a_bound() {
+    let notes = Notes::default();
+    let options = ReadOptions {
+        reporter: &notes,
+        ..ReadOptions::default()
+    };
+    let lines = "{\"id\": 1, \"text\": \"a\"}\n".repeat(30);
+    let reading = read_with("x.jsonl", lines, options).expect();
+    assert_eq!(reading.summary.duplicate_keys, 29);
+    let notes = notes.all();
+    let told = notes
+        .iter()
+        .filter(|note| note.starts_with("`x.jsonl`: the key `1` occurs again"));
+    assert_eq!(told.count(), 20);
+    assert_eq!(
+        notes.last().unwrap(),
+        "further repeated keys are counted only"
+    );
+}
+
+#[test]
+fn a_table_without_a_header_says_so() {
+    let notes = Notes::default();
+    let options = ReadOptions {
+        reporter: &notes,
+        ..ReadOptions::default()
+    };
+    read_with("x.tsv", "A\tb\n", options).expect();
+    let told = "`x.tsv`: no header: the columns are title and text";
+    assert!(
+        notes.all().iter().any(|note| note == told),
+        "{:?}",
+        notes.all()
+    );
+}
+
+#[test]
+fn what_is_no_dump_is_said_to_be_none() {
+    for text in ["<html><body><p>x</div></html>", "<a></a>", "words & words"] {
+        let options = ReadOptions {
+            format: Format::MediaWiki,
+            ..ReadOptions::default()
+        };
+        let error = read_with("x", text, options).error.unwrap().to_string();
+        assert!(
+            error.contains("no dump: neither `<mediawiki>` nor `<page>`"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_named_field_that_no_record_has_is_told_at_the_end() {
+    let notes = Notes::default();
+    let options = ReadOptions {
+        columns: Columns {
+            key: Some("id".into()),
+            url: Some("nope".into()),
+            ..Columns::default()
+        },
+        reporter: &notes,
+        ..ReadOptions::default()
+    };
+    let lines = "{\"id\": 1, \"text\": \"a\"}\n{\"question\": \"b\", \"answer\": \"c\"}\n";
+    read_with("x.jsonl", lines, options).expect();
+    let notes = notes.all();
+    assert_eq!(
+        notes.last().unwrap(),
+        "`x.jsonl`: no record has the field `nope`"
+    );
+    let found = "found `question`, `answer`; name the field that holds the text; skipped";
+    assert!(notes.iter().any(|note| note.ends_with(found)), "{notes:?}");
 }
