@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Chain, Read as _};
 use std::path::{Path, PathBuf};
 
-use csv::{ByteRecord, ErrorKind, ReaderBuilder};
+use csv::{ByteRecord, ErrorKind, ReaderBuilder, Terminator};
 
 use super::columns::{TEXT, lead};
 use super::{Record, Row};
@@ -35,6 +35,8 @@ pub(crate) fn read(
         .delimiter(delimiter(&opened.head))
         .quoting(!columns.literal_quotes)
         .has_headers(false)
+        // The other way to end lines, CR LF, leaves LF to the next record, whose place is wrong then.
+        .terminator(Terminator::Any(b'\n'))
         .flexible(true);
     let mut table = Table {
         path: path.to_owned(),
@@ -50,6 +52,18 @@ pub(crate) fn read(
     };
     table.read_layout(columns)?;
     Ok(std::iter::from_fn(move || table.next().transpose()))
+}
+
+/// Takes the carriage return off the end of a record.
+fn drop_return(record: &mut ByteRecord) {
+    let last = record.iter().next_back();
+    let Some(last) = last.and_then(|field| field.strip_suffix(b"\r")) else {
+        return;
+    };
+    let others = record.iter().take(record.len() - 1);
+    let mut without: ByteRecord = others.chain([last]).collect();
+    without.set_position(record.position().cloned());
+    *record = without;
 }
 
 /// A table, bounded in the length of a record.
@@ -218,6 +232,17 @@ impl Table {
 
     /// Reads the next record.
     fn advance(&mut self) -> Result<Step, Error> {
+        loop {
+            let step = self.advance_line()?;
+            // A line of nothing but a carriage return is no record.
+            let is_blank = self.record.len() == 1 && self.record.as_slice().is_empty();
+            if !(matches!(step, Step::Record) && is_blank) {
+                return Ok(step);
+            }
+        }
+    }
+
+    fn advance_line(&mut self) -> Result<Step, Error> {
         if self.ended {
             return Ok(Step::End);
         }
@@ -229,7 +254,7 @@ impl Table {
             line,
         };
         match self.csv.read_byte_record(&mut self.record) {
-            Ok(true) => {}
+            Ok(true) => drop_return(&mut self.record),
             Ok(false) => return Err(open_quote),
             Err(error) => {
                 return match error.into_kind() {

@@ -402,3 +402,24 @@ fn a_named_field_that_no_record_has_is_told_at_the_end() {
     let found = "found `question`, `answer`; name the field that holds the text; skipped";
     assert!(notes.iter().any(|note| note.ends_with(found)), "{notes:?}");
 }
+
+#[test]
+fn lines_are_counted_alike_however_they_end() {
+    let table = "title,text\nA,a\nbad\n\n\"B\",\"b\nc\"\nworse\nC,\n";
+    for (end, bytes) in [("\n", [15, 30]), ("\r\n", [17, 36])] {
+        let notes = crate::Notes::default();
+        let options = ReadOptions {
+            reporter: &notes,
+            ..ReadOptions::default()
+        };
+        let reading = crate::read_with("t.csv", table.replace('\n', end), options).expect();
+        assert_eq!(reading.texts(), ["a", "b\nc"]);
+        assert_eq!(reading.documents[1].title, "B");
+        assert_eq!((reading.summary.bad_records, reading.summary.empty), (2, 1));
+        let notes = notes.all().join("\n");
+        for (line, byte) in [3, 7].into_iter().zip(bytes) {
+            let place = format!("line {line} (byte {byte})");
+            assert!(notes.contains(&place), "{place}: {notes}");
+        }
+    }
+}
