@@ -8,13 +8,15 @@ use serde_json::Value;
 use crate::util::repository;
 
 /// What each crate may use of ours and must use, no more and no less.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("ragdex-cli", &["ragdex", "ragdex-sample"]),
     (
         "ragdex",
         &[
             "ragdex-core",
             "ragdex-corpus",
+            "ragdex-exchange",
+            "ragdex-hub",
             "ragdex-index",
             "ragdex-models",
             "ragdex-rag",
@@ -23,6 +25,8 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ),
     ("ragdex-core", &[]),
     ("ragdex-corpus", &["ragdex-core", "ragdex-wikitext"]),
+    ("ragdex-exchange", &["ragdex-core"]),
+    ("ragdex-hub", &["ragdex-core"]),
     ("ragdex-index", &["ragdex-core"]),
     ("ragdex-kernels", &[]),
     ("ragdex-models", &["ragdex-core", "ragdex-kernels"]),
