@@ -1,8 +1,12 @@
 //! The command line as types. Parsing touches no file and no device.
 
+mod export;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use export::{Export, ExportTarget};
 
 /// Build, search and ask retrieval indexes over Wikipedia or your own documents.
 ///
@@ -66,6 +70,7 @@ pub(crate) enum Progress {
 pub(crate) enum Command {
     Build(Box<Build>),
     Split(Box<Split>),
+    Export(Export),
     Search(Search),
     Answer(Box<Answer>),
     /// Show what a knowledge base holds: snapshot, counts, models, indexes, size.

@@ -28,9 +28,11 @@
 mod dataset;
 mod error;
 pub mod faiss;
+mod ids;
 mod map;
 mod vectors;
 
 pub use dataset::{DatasetCard, DatasetShape, DatasetWriter, ParquetWriter, Row};
 pub use error::{Error, Result};
+pub use ids::IdsWriter;
 pub use vectors::{VectorFiles, VectorRow, VectorRows};

@@ -35,6 +35,22 @@ impl DatasetCard {
         self.licences.join("\n")
     }
 
+    /// A page for files that are no dataset: where their content came from, and the licences.
+    pub fn notice(&self) -> String {
+        let mut page = format!("# {}\n\n{}\n", self.name, self.description());
+        self.push_licences(&mut page);
+        page
+    }
+
+    fn push_licences(&self, page: &mut String) {
+        if !self.licences.is_empty() {
+            page.push_str("\n## Licences\n");
+        }
+        for licence in &self.licences {
+            let _ = write!(page, "\n{licence}\n");
+        }
+    }
+
     /// `README.md`, as the hub shows it: a front of YAML, then Markdown.
     pub(super) fn markdown(&self, shape: DatasetShape) -> String {
         let mut card = format!(
@@ -50,12 +66,7 @@ impl DatasetCard {
         if let Some(encoder) = &self.question_encoder {
             let _ = writeln!(card, "Questions are to be encoded by `{encoder}`.");
         }
-        if !self.licences.is_empty() {
-            card.push_str("\n## Licences\n");
-            for licence in &self.licences {
-                let _ = write!(card, "\n{licence}\n");
-            }
-        }
+        self.push_licences(&mut card);
         card
     }
 }

@@ -24,7 +24,6 @@ const FILE_BYTES: u64 = 500_000_000;
 /// vectors in the same order is its index.
 pub struct DatasetWriter {
     folder: PathBuf,
-    card: DatasetCard,
     shape: DatasetShape,
     files: Files,
     open: Option<StreamWriter<BufWriter<File>>>,
@@ -41,10 +40,9 @@ impl std::fmt::Debug for DatasetWriter {
 
 impl DatasetWriter {
     /// Begins in an existing, empty folder.
-    pub fn new(folder: &Path, shape: DatasetShape, card: DatasetCard) -> Self {
+    pub fn new(folder: &Path, shape: DatasetShape) -> Self {
         Self {
             folder: folder.to_owned(),
-            card,
             shape,
             files: Files::new(shape, FILE_BYTES),
             open: None,
@@ -88,7 +86,7 @@ impl DatasetWriter {
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn finish(mut self) -> Result<()> {
+    pub fn finish(mut self, card: &DatasetCard) -> Result<()> {
         if self.open.is_none() && self.files.rows == 0 {
             // No row at all is a dataset too, and its columns want a file.
             self.open = Some(self.create()?);
@@ -97,7 +95,7 @@ impl DatasetWriter {
         let names = (0..self.files.total).map(|n| json!({"filename": self.name(n)}));
         let state = json!({
             "_data_files": names.collect::<Vec<_>>(),
-            "_fingerprint": self.card.fingerprint,
+            "_fingerprint": card.fingerprint,
             "_format_columns": null,
             "_format_kwargs": {},
             "_format_type": null,
@@ -105,8 +103,8 @@ impl DatasetWriter {
             "_split": null,
         });
         let info = json!({
-            "description": self.card.description(),
-            "license": self.card.licence(),
+            "description": card.description(),
+            "license": card.licence(),
             "features": self.features(),
         });
         self.write_json("dataset_info.json", &info)?;

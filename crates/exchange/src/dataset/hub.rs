@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 use ragdex_core::{Element, Vectors};
@@ -29,7 +28,6 @@ const GROUP_ROWS: usize = 8192;
 #[derive(Debug)]
 pub struct ParquetWriter {
     folder: PathBuf,
-    card: DatasetCard,
     shape: DatasetShape,
     files: Files,
     open: Option<ArrowWriter<File>>,
@@ -37,14 +35,13 @@ pub struct ParquetWriter {
 
 impl ParquetWriter {
     /// Begins in an existing, empty folder.
-    pub fn new(folder: &Path, shape: DatasetShape, card: DatasetCard) -> Self {
+    pub fn new(folder: &Path, shape: DatasetShape) -> Self {
         let shape = DatasetShape {
             element: Element::F32,
             ..shape
         };
         Self {
             folder: folder.to_owned(),
-            card,
             shape,
             files: Files::new(shape, FILE_BYTES),
             open: None,
@@ -87,12 +84,12 @@ impl ParquetWriter {
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn finish(mut self) -> Result<()> {
+    pub fn finish(mut self, card: &DatasetCard) -> Result<()> {
         if self.open.is_none() && self.files.rows == 0 {
             self.open = Some(self.create()?);
         }
         self.close(&self.path(self.files.current()))?;
-        let card = self.card.markdown(self.shape);
+        let card = card.markdown(self.shape);
         write_file(&self.folder.join("README.md"), card.as_bytes())
     }
 
@@ -114,14 +111,12 @@ impl ParquetWriter {
         create_folder(&self.folder.join("data"))?;
         let file = File::create(&path).map_err(Error::write(&path))?;
         let vectors = ColumnPath::from(["embeddings", "list", "item"].map(str::to_owned).to_vec());
-        let licence = KeyValue::new("license".into(), self.card.licence());
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_column_compression(vectors.clone(), Compression::UNCOMPRESSED)
             .set_column_dictionary_enabled(vectors.clone(), false)
             .set_column_encoding(vectors, Encoding::PLAIN)
             .set_max_row_group_row_count(Some(GROUP_ROWS))
-            .set_key_value_metadata(Some(vec![licence]))
             .build();
         let schema = self.columns().schema();
         ArrowWriter::try_new(file, schema, Some(properties)).map_err(write_error(&path))

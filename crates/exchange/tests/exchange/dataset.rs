@@ -71,13 +71,13 @@ fn a_dataset_on_disk_holds_every_row_in_order() {
         dim,
         element: Element::F32,
     };
-    let mut writer = DatasetWriter::new(folder.path(), shape, card());
+    let mut writer = DatasetWriter::new(folder.path(), shape);
     for (rows, numbers) in rows(&titles).chunks(1000).zip(numbers.chunks(1000 * dim)) {
         writer
             .push(rows, Vectors::f32(numbers, dim).unwrap())
             .unwrap();
     }
-    writer.finish().unwrap();
+    writer.finish(&card()).unwrap();
     let batches = read_streams(folder.path());
     let mut row = 0;
     for batch in &batches {
@@ -138,7 +138,7 @@ fn files_are_cut_where_the_shape_says_and_hold_half_precision() {
         dim,
         element: Element::F16,
     };
-    let mut writer = DatasetWriter::new(folder.path(), shape, card());
+    let mut writer = DatasetWriter::new(folder.path(), shape);
     let halves: Vec<f16> = vectors(1000, dim)
         .iter()
         .map(|n| f16::from_f32(*n))
@@ -150,7 +150,7 @@ fn files_are_cut_where_the_shape_says_and_hold_half_precision() {
             .push(&rows, Vectors::new(Rows::F16(&halves), dim).unwrap())
             .unwrap();
     }
-    writer.finish().unwrap();
+    writer.finish(&card()).unwrap();
     let batches = read_streams(folder.path());
     assert_eq!(
         batches.iter().map(RecordBatch::num_rows).sum::<usize>(),
@@ -177,8 +177,8 @@ fn an_empty_dataset_has_its_columns() {
         dim: 4,
         element: Element::F32,
     };
-    DatasetWriter::new(folder.path(), shape, card())
-        .finish()
+    DatasetWriter::new(folder.path(), shape)
+        .finish(&card())
         .unwrap();
     assert_eq!(read_streams(folder.path()).len(), 0);
     assert!(folder.path().join("data-00000-of-00001.arrow").is_file());
@@ -194,11 +194,11 @@ fn parquet_for_the_hub_has_a_card_and_plain_columns() {
         dim,
         element: Element::F16,
     };
-    let mut writer = ParquetWriter::new(folder.path(), shape, card());
+    let mut writer = ParquetWriter::new(folder.path(), shape);
     writer
         .push(&rows(&titles), Vectors::f32(&numbers, dim).unwrap())
         .unwrap();
-    writer.finish().unwrap();
+    writer.finish(&card()).unwrap();
     let path = folder.path().join("data/train-00000-of-00001.parquet");
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
     let batch = reader.build().unwrap().next().unwrap().unwrap();
