@@ -1,8 +1,12 @@
 //! The command line as types. Parsing touches no file and no device.
 
+mod models;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::models::{Convert, ModelInfo, Models, Pull};
 
 /// Build, search and ask retrieval indexes over Wikipedia or your own documents.
 ///
@@ -478,13 +482,6 @@ impl Generation {
 pub(crate) struct Kb {
     /// The knowledge base.
     pub kb: PathBuf,
-}
-
-/// The models that ragdex knows.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Models {
-    /// List the presets: models, licence, and whether they are on this machine.
-    List,
 }
 
 /// Build, search and answer on the bundled sample: the main job, offline, in one go.

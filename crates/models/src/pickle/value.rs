@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use safetensors::Dtype;
+
 use crate::Error;
 use crate::checkpoint::Element;
 
@@ -77,10 +79,12 @@ fn storage_element(name: &str) -> Option<Element> {
         "FloatStorage" => Element::F32,
         "HalfStorage" => Element::F16,
         "BFloat16Storage" => Element::Bf16,
-        "LongStorage" => Element::Other(8),
-        "IntStorage" => Element::Other(4),
-        "ShortStorage" => Element::Other(2),
-        "CharStorage" | "ByteStorage" | "BoolStorage" => Element::Other(1),
+        "LongStorage" => Element::Other(Dtype::I64),
+        "IntStorage" => Element::Other(Dtype::I32),
+        "ShortStorage" => Element::Other(Dtype::I16),
+        "CharStorage" => Element::I8,
+        "ByteStorage" => Element::Other(Dtype::U8),
+        "BoolStorage" => Element::Other(Dtype::BOOL),
         _ => return None,
     })
 }
