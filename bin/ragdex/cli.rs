@@ -1,12 +1,14 @@
 //! The command line as types. Parsing touches no file and no device.
 
 mod export;
+mod models;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use export::{Export, ExportTarget};
+pub(crate) use self::export::{Export, ExportTarget};
+pub(crate) use self::models::{Convert, ModelInfo, Models, Pull};
 
 /// Build, search and ask retrieval indexes over Wikipedia or your own documents.
 ///
@@ -483,13 +485,6 @@ impl Generation {
 pub(crate) struct Kb {
     /// The knowledge base.
     pub kb: PathBuf,
-}
-
-/// The models that ragdex knows.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Models {
-    /// List the presets: models, licence, and whether they are on this machine.
-    List,
 }
 
 /// Build, search and answer on the bundled sample: the main job, offline, in one go.
