@@ -1,12 +1,14 @@
 //! The command line as types. Parsing touches no file and no device.
 
+mod export;
 mod models;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::models::{Convert, ModelInfo, Models, Pull};
+pub(crate) use export::{Export, ExportTarget};
+pub(crate) use models::{Convert, ModelInfo, Models, Pull};
 
 /// Build, search and ask retrieval indexes over Wikipedia or your own documents.
 ///
@@ -70,6 +72,7 @@ pub(crate) enum Progress {
 pub(crate) enum Command {
     Build(Box<Build>),
     Split(Box<Split>),
+    Export(Export),
     Search(Search),
     Answer(Box<Answer>),
     /// Show what a knowledge base holds: snapshot, counts, models, indexes, size.

@@ -20,6 +20,8 @@ pub enum Stage {
     Index,
     /// Checking files.
     Verify,
+    /// Writing files for others.
+    Export,
 }
 
 impl fmt::Display for Stage {
@@ -31,6 +33,7 @@ impl fmt::Display for Stage {
             Self::Embed => "embed",
             Self::Index => "index",
             Self::Verify => "verify",
+            Self::Export => "export",
         })
     }
 }

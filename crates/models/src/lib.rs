@@ -31,8 +31,8 @@ mod tokenizer;
 pub use candle_core::Device;
 pub use checkpoint::{Checkpoint, WeightsFile};
 pub use encoder::{
-    BertEncoder, EncodeOptions, Encoder, EncoderDescription, EncoderOptions, EncoderPair,
-    PassageForm, PassageText, Pooling, Precision, PrecisionChoice, UnknownPrecision,
+    BertEncoder, EncodeOptions, Encoded, Encoder, EncoderDescription, EncoderOptions, EncoderPair,
+    PassageForm, PassageText, Pooling, Precision, PrecisionChoice, Prepared, UnknownPrecision,
 };
 pub use error::Error;
 pub use tokenizer::{DecodeOptions, Encoding, Tokenizer};

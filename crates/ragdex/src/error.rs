@@ -62,6 +62,21 @@ pub enum Error {
     /// Generating.
     #[error(transparent)]
     Rag(#[from] ragdex_rag::Error),
+    /// Reading or writing files of others.
+    #[error(transparent)]
+    Exchange(#[from] ragdex_exchange::Error),
+    /// A folder to write into that holds something already.
+    #[error("`{}`: a new or empty folder expected, found files", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A snapshot without passages.
+    #[error("snapshot {snapshot} holds no passage")]
+    NoVectors {
+        /// Its number.
+        snapshot: u64,
+    },
     /// The sources gave no passage.
     #[error("the sources hold no document with text: {}", display_paths(sources))]
     EmptyCorpus {
@@ -233,6 +248,7 @@ impl Error {
             | Self::Models(ragdex_models::Error::Threads(_) | ragdex_models::Error::Candle(_))
             | Self::Store(ragdex_store::Error::Arrow { .. })
             | Self::Threads { .. } => ErrorKind::Failed,
+            Self::Exchange(error) if !error.is_bad_input() => ErrorKind::Failed,
             _ => ErrorKind::BadInput,
         }
     }
@@ -260,6 +276,9 @@ impl Error {
             Self::TargetExists { .. } => "name a new folder, or add `--force` to replace it".into(),
             Self::TargetNoModel { .. } => "name a new folder: `--force` replaces models only".into(),
             Self::Rag(error) => return error.hint(),
+            Self::Exchange(error) => return error.hint(),
+            Self::NotEmpty { .. } => "name another folder, or add `--force` to replace this one".into(),
+            Self::NoVectors { .. } => "export a snapshot that has passages: see `ragdex info`".into(),
             Self::EmptyCorpus { .. } => {
                 "check the path and `--format`; a document needs a text".into()
             }

@@ -142,6 +142,16 @@ impl KnowledgeBase {
         }
     }
 
+    /// The snapshot as it is stored.
+    pub(crate) fn stored(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn manifest(&self) -> &Manifest {
         self.snapshot.manifest()
     }
