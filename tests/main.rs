@@ -9,9 +9,11 @@
 mod architecture;
 mod bad_input;
 mod build;
+mod convert;
 mod demo;
 mod export;
 mod json;
+mod models;
 mod parity;
 mod sample;
 mod split;
