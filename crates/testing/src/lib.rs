@@ -3,12 +3,14 @@
 //! Everything follows from a seed: no clock, no thread order, no system randomness.
 
 mod corpus;
+mod dpr_like;
 mod failing;
 mod memory;
 mod oracle;
 mod random;
 
 pub use corpus::{toy_document, toy_documents, toy_passages};
+pub use dpr_like::DprLike;
 pub use failing::{After, FailingStorage, Failure, When};
 pub use memory::MemoryStorage;
 pub use oracle::{Hit, top_k};
