@@ -38,6 +38,8 @@ impl fmt::Display for Stage {
 pub enum Unit {
     /// Bytes of input.
     Bytes,
+    /// Files.
+    Files,
     /// Documents.
     Documents,
     /// Passages.
@@ -50,6 +52,7 @@ impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Bytes => "bytes",
+            Self::Files => "files",
             Self::Documents => "documents",
             Self::Passages => "passages",
             Self::Vectors => "vectors",
