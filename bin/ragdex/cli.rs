@@ -1,5 +1,6 @@
 //! The command line as types. Parsing touches no file and no device.
 
+mod embed;
 mod export;
 mod models;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::embed::Embed;
 pub(crate) use self::export::{Export, ExportTarget};
 pub(crate) use self::models::{Convert, ModelInfo, Models, Pull};
 
@@ -73,6 +75,7 @@ pub(crate) enum Command {
     Build(Box<Build>),
     Split(Box<Split>),
     Export(Export),
+    Embed(Box<Embed>),
     Search(Search),
     Answer(Box<Answer>),
     /// Show what a knowledge base holds: snapshot, counts, models, indexes, size.
@@ -99,7 +102,8 @@ pub(crate) enum Command {
 pub(crate) struct Build {
     /// The folder to make.
     pub kb: PathBuf,
-    /// Dumps, tables, folders, or `-` for standard input.
+    /// Dumps, tables, folders, or `-` for standard input. Folders made by `split` are taken as they are,
+    /// with the vectors that `embed` made, if they are the encoder's own.
     #[arg(required = true)]
     pub sources: Vec<PathBuf>,
     /// Throw away what an interrupted build left behind.
@@ -116,6 +120,10 @@ pub(crate) struct Build {
     /// How vectors are stored.
     #[arg(long, value_enum, default_value_t = VectorFormat::F32)]
     pub vectors: VectorFormat,
+    /// Tokens computed together: more need more memory, and help where the device idles [default: what
+    /// suits the device]. Results do not depend on it.
+    #[arg(long, value_name = "N")]
+    pub batch_tokens: Option<std::num::NonZeroUsize>,
     #[command(flatten)]
     pub reading: Reading,
     #[command(flatten)]

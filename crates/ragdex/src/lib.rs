@@ -4,7 +4,8 @@
 //! [`Searcher`] finds passages and its [`Answerer`] writes answers from them, with provenance. What
 //! they return is in [`results`], in the form that the program prints as JSON.
 //!
-//! [`split()`] does the first half alone: sources to files of passages that others read.
+//! [`split()`] does the first half alone: sources to files of passages that others read; [`embed()`] computes
+//! their vectors, on one machine or many, and [`build()`] takes both over.
 //!
 //! Every call takes a [`Context`]: who hears of progress, what may stop the work, where models run.
 //!
@@ -34,6 +35,7 @@ mod answer;
 mod build;
 pub mod checkpoints;
 mod context;
+mod embed;
 mod error;
 mod export;
 mod feed;
@@ -45,11 +47,13 @@ pub mod presets;
 pub mod results;
 mod search;
 mod split;
+mod split_source;
 mod vectors;
 
 pub use answer::{AnswerOptions, Answerer};
 pub use build::build;
 pub use context::{Bundled, Context, Device, DeviceError, set_threads};
+pub use embed::{EmbedJob, embed, estimate_embed};
 pub use error::{Error, ErrorKind, Result};
 pub use export::{ExportJob, ExportTarget, export};
 pub use kb::KnowledgeBase;
