@@ -60,18 +60,32 @@ impl<'a> Segment<'a> {
         Ok(self)
     }
 
-    fn n_live(&self) -> usize {
+    pub(crate) fn vectors(&self) -> Vectors<'a> {
+        self.vectors
+    }
+
+    /// The score of a row for a question that [`widen_questions`] widened.
+    pub(crate) fn score(&self, row: usize, question: &[f64]) -> f32 {
+        let dim = self.vectors.dim();
+        let place = row * dim..(row + 1) * dim;
+        match self.vectors.rows() {
+            Rows::F32(values) => inner_product(question, &values[place]),
+            Rows::F16(values) => inner_product(question, &values[place]),
+        }
+    }
+
+    pub(crate) fn n_live(&self) -> usize {
         match &self.live {
             Some(live) => live.iter().filter(|&&live| live).count(),
             None => self.vectors.len(),
         }
     }
 
-    fn is_live(&self, row: usize) -> bool {
+    pub(crate) fn is_live(&self, row: usize) -> bool {
         self.live.as_ref().is_none_or(|live| live[row])
     }
 
-    fn id(&self, row: usize) -> PassageId {
+    pub(crate) fn id(&self, row: usize) -> PassageId {
         match self.ids {
             Ids::From(first) => PassageId(first.0 + row as u64),
             Ids::Listed(ids) => PassageId(ids[row]),
@@ -109,6 +123,10 @@ impl<'a> ExactIndex<'a> {
             });
         }
         Ok(Self { dim, segments })
+    }
+
+    pub(crate) fn segments(&self) -> &[Segment<'a>] {
+        &self.segments
     }
 
     /// Cuts all segments into blocks of rows: the units that threads share.
@@ -193,7 +211,7 @@ impl Block<'_, '_> {
 }
 
 /// Checks the questions and widens them once, not once a row.
-fn widen_questions(questions: Vectors<'_>, dim: usize) -> Result<Vec<Vec<f64>>, Error> {
+pub(crate) fn widen_questions(questions: Vectors<'_>, dim: usize) -> Result<Vec<Vec<f64>>, Error> {
     if questions.dim() != dim {
         return Err(Error::Dimension {
             expected: dim,

@@ -1,8 +1,8 @@
 //! The k passages with the largest inner product.
 //!
 //! An index borrows blocks of vectors, wherever they are mapped, and answers batches of questions.
-//! [`ExactIndex`] reads every vector and needs nothing built beforehand; a graph that reads a few of
-//! them stands behind the same trait, [`VectorIndex`].
+//! [`ExactIndex`] reads every vector and needs nothing built beforehand; [`HnswIndex`] walks graphs that
+//! [`build_graph`] made and reads a few of them. Both stand behind one trait, [`VectorIndex`].
 //!
 //! ```
 //! use ragdex_core::{PassageId, Vectors};
@@ -22,6 +22,7 @@
 mod error;
 mod exact;
 mod hit;
+mod hnsw;
 mod score;
 mod top;
 
@@ -30,6 +31,10 @@ use ragdex_core::{Cancel, Vectors};
 pub use error::Error;
 pub use exact::{ExactIndex, Segment};
 pub use hit::Hit;
+pub use hnsw::{
+    BuiltGraph, Covered, Graph, GraphIdentity, HnswIndex, HnswOptions, Recall, build_graph,
+    held_out_questions, measure_recall,
+};
 
 /// What a search is asked for.
 #[derive(Debug, Clone)]
