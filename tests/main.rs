@@ -10,6 +10,7 @@ mod architecture;
 mod bad_input;
 mod build;
 mod demo;
+mod index;
 mod json;
 mod parity;
 mod sample;

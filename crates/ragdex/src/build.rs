@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::feed::{Feed, reads_stdin};
+use crate::indexes::{Graphs, make_indexes, note_plan};
 use crate::kb::GENERATOR;
 use crate::models::{absolute_name, open_generator, open_pair, record};
 use crate::plan::plan;
@@ -151,6 +152,7 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn run(mut self, staging: Staging<'_>, started: Instant) -> Result<BuildReport> {
+        self.tell_plan(None);
         let summary = self.split(&staging)?;
         let parts = staging.parts()?;
         let passages = parts.iter().map(StagedPart::n_passages).sum();
@@ -159,6 +161,7 @@ impl Build<'_> {
                 sources: self.options.sources.clone(),
             });
         }
+        self.tell_plan(Some(passages));
         let embedding = Instant::now();
         match &summary.vectors {
             Some(vectors) => self.take_over(&staging, &parts, vectors, passages)?,
@@ -166,7 +169,9 @@ impl Build<'_> {
         }
         self.times.embed = embedding.elapsed().as_secs_f64();
         let committing = Instant::now();
-        let snapshot = staging.prepare(self.draft())?.commit()?;
+        let indexes = &self.options.indexes;
+        let indexes = make_indexes(&staging, &[], indexes, Graphs::Kept, self.context)?;
+        let snapshot = staging.prepare(self.draft(indexes))?.commit()?;
         self.times.index = committing.elapsed().as_secs_f64();
         self.times.total = started.elapsed().as_secs_f64();
         Ok(BuildReport {
@@ -388,6 +393,19 @@ impl Build<'_> {
         Ok(())
     }
 
+    /// Tells what vectors and indexes will take.
+    fn tell_plan(&self, passages: Option<u64>) {
+        let shape = self.shape();
+        let indexes = &self.options.indexes;
+        note_plan(
+            shape.dim,
+            shape.element,
+            passages,
+            indexes,
+            self.context.reporter,
+        );
+    }
+
     fn shape(&self) -> EmbeddingShape {
         EmbeddingShape {
             dim: self.encoders.context().dim(),
@@ -395,15 +413,10 @@ impl Build<'_> {
         }
     }
 
-    fn draft(&self) -> Draft {
+    fn draft(&self, indexes: Vec<Index>) -> Draft {
         let models = &self.options.models;
         let sources = self.options.sources.iter();
         let sources: Vec<Value> = sources.map(|path| json!(path.to_string_lossy())).collect();
-        let exact = Index {
-            kind: "exact".into(),
-            parameters: Map::new(),
-            files: Vec::new(),
-        };
         Draft {
             created: SystemTime::now(),
             encoder: Some(RecordedPair {
@@ -411,7 +424,7 @@ impl Build<'_> {
                 question: record(self.encoders.question().description()),
             }),
             splitting: object(json!(self.options.splitting)),
-            indexes: vec![exact],
+            indexes,
             source: object(json!({"paths": sources, "format": self.options.reading.format.name()})),
             licences: licences(models),
             build: object(json!({ GENERATOR: absolute_name(&models.generator) })),

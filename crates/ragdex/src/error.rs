@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use ragdex_core::Cancelled;
 
+use crate::IndexKind;
+
 /// A result with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -177,6 +179,46 @@ pub enum Error {
         /// The others.
         more: Vec<ragdex_store::Error>,
     },
+    /// No kind of index of this name.
+    #[error("`exact` or `hnsw` expected, found `{name}`")]
+    UnknownIndex {
+        /// The name.
+        name: String,
+    },
+    /// A kind of index that a knowledge base does not have.
+    #[error("`{}`: no index of kind `{kind}`; it has {}", path.display(), kinds.join(", "))]
+    NoSuchIndex {
+        /// The knowledge base.
+        path: PathBuf,
+        /// The kind asked for.
+        kind: IndexKind,
+        /// The kinds there are.
+        kinds: Vec<String>,
+    },
+    /// Every index would be dropped.
+    #[error("`{}`: at least one index expected, found none left", path.display())]
+    NoIndexLeft {
+        /// The knowledge base.
+        path: PathBuf,
+    },
+    /// A file of an index.
+    #[error("`{}`: {source}", path.display())]
+    IndexFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ragdex_index::Error,
+    },
+    /// What a manifest says of an index contradicts itself.
+    #[error("`{}`: parameters of the index `{kind}` that fit its files and the parts expected in snapshot {snapshot}, found others", path.display())]
+    IndexParameters {
+        /// The knowledge base.
+        path: PathBuf,
+        /// The snapshot.
+        snapshot: u64,
+        /// The kind of index.
+        kind: IndexKind,
+    },
     /// The thread pool could not be set up.
     #[error("{threads} threads could not be started")]
     Threads {
@@ -199,12 +241,21 @@ impl Error {
             | Self::Store(ragdex_store::Error::Cancelled(_))
             | Self::Models(ragdex_models::Error::Cancelled(_))
             | Self::Index(ragdex_index::Error::Cancelled(_))
+            | Self::IndexFile {
+                source: ragdex_index::Error::Cancelled(_),
+                ..
+            }
             | Self::Rag(ragdex_rag::Error::Cancelled(_)) => ErrorKind::Cancelled,
             Self::Store(ragdex_store::Error::Unfinished { .. }) => ErrorKind::BadInput,
             Self::Store(error) if error.is_transient() => ErrorKind::Failed,
             Self::Corpus(ragdex_corpus::Error::Read { .. })
             | Self::Models(ragdex_models::Error::Threads(_) | ragdex_models::Error::Candle(_))
             | Self::Store(ragdex_store::Error::Arrow { .. })
+            | Self::Index(ragdex_index::Error::Library { .. })
+            | Self::IndexFile {
+                source: ragdex_index::Error::Library { .. },
+                ..
+            }
             | Self::Threads { .. } => ErrorKind::Failed,
             _ => ErrorKind::BadInput,
         }
@@ -227,7 +278,15 @@ impl Error {
             Self::Split(_) => "choose fewer `--overlap` words than `--words`".into(),
             Self::Store(error) => return error.hint(),
             Self::Models(error) => return error.hint(),
-            Self::Index(error) => return error.hint(),
+            Self::Index(error) | Self::IndexFile { source: error, .. } => return error.hint(),
+            Self::UnknownIndex { .. } => "see `ragdex index --help`".into(),
+            Self::NoSuchIndex { kind, .. } => {
+                format!("make it: `ragdex index KB --index {kind}`")
+            }
+            Self::NoIndexLeft { .. } => "add `--index exact`, which takes no space".into(),
+            Self::IndexParameters { kind, .. } => {
+                format!("build it anew: `ragdex index KB --index {kind}`")
+            }
             Self::Rag(error) => return error.hint(),
             Self::EmptyCorpus { .. } => {
                 "check the path and `--format`; a document needs a text".into()

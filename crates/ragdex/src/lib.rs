@@ -4,7 +4,7 @@
 //! [`Searcher`] finds passages and its [`Answerer`] writes answers from them, with provenance. What
 //! they return is in [`results`], in the form that the program prints as JSON.
 //!
-//! [`split()`] does the first half alone: sources to files of passages that others read.
+//! [`index()`] adds and rebuilds ways to search one. [`split()`] does the first half of a build alone: sources to files of passages that others read.
 //!
 //! Every call takes a [`Context`]: who hears of progress, what may stop the work, where models run.
 //!
@@ -35,6 +35,7 @@ mod build;
 mod context;
 mod error;
 mod feed;
+mod indexes;
 mod kb;
 mod models;
 mod options;
@@ -49,6 +50,7 @@ pub use answer::{AnswerOptions, Answerer};
 pub use build::build;
 pub use context::{Bundled, Context, Device, DeviceError, set_threads};
 pub use error::{Error, ErrorKind, Result};
+pub use indexes::{IndexJob, IndexKind, IndexOptions, SEGMENT_ROWS, index};
 pub use kb::KnowledgeBase;
 pub use options::{BuildOptions, ModelNames, Reading};
 pub use ragdex_core::{Cancel, Cancelled, Element, NoReporter, Reporter, Stage, Unit, is_catching};
@@ -56,6 +58,7 @@ pub use ragdex_corpus::{
     Columns, Format, KindRules, PageKinds, Shard, SplitOptions, SplitRule, Splitter, Tail,
     WikiOptions,
 };
+pub use ragdex_index::HnswOptions;
 pub use ragdex_models::{Precision, PrecisionChoice};
 pub use ragdex_rag::{GenerationOptions, RagKind};
 pub use search::Searcher;
