@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::util::{Dir, repository};
 
+/// Holds a value against a schema, and the schema against the value's fields.
 #[track_caller]
 pub(crate) fn check(schema: &str, value: &Value) {
     let path = repository(&format!("schemas/{schema}.schema.json"));

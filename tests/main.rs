@@ -13,6 +13,7 @@ mod convert;
 mod demo;
 mod embed;
 mod export;
+mod index;
 mod json;
 mod models;
 mod parity;

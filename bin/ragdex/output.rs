@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use ragdex::results::{
-    AnswerResult, BuildReport, EmbedEstimate, EmbedReport, FoundPassage, Info, SearchResult,
-    SourcePassage, SplitReport, SplitSummary,
+    AnswerResult, BuildReport, EmbedEstimate, EmbedReport, FoundPassage, IndexInfo, IndexReport,
+    Info, SearchResult, SourcePassage, SplitReport, SplitSummary,
 };
 use serde::Serialize;
 
@@ -58,6 +58,30 @@ impl Output {
             "  read {:.1} s, split {:.1} s, embed {:.1} s, index {:.1} s, total {:.1} s",
             seconds.read, seconds.split, seconds.embed, seconds.index, seconds.total
         )?;
+        peak_memory(out, report.peak_memory_bytes)
+    }
+
+    /// Prints the indexes that a knowledge base has now.
+    pub(crate) fn index(&self, kb: &str, report: &IndexReport) -> io::Result<()> {
+        if self.json {
+            return json(report);
+        }
+        let out = &mut anstream::stdout().lock();
+        let passages = report.passages;
+        let done = if report.unchanged {
+            ", made before, nothing to do"
+        } else {
+            ""
+        };
+        writeln!(
+            out,
+            "{kb}: snapshot {}, {passages} passages{done}",
+            report.snapshot
+        )?;
+        for index in &report.indexes {
+            writeln!(out, "  index {}", described(index))?;
+        }
+        write!(out, "  total {:.1} s", report.seconds)?;
         peak_memory(out, report.peak_memory_bytes)
     }
 
@@ -235,11 +259,7 @@ impl Output {
             writeln!(out, "generator         {generator}")?;
         }
         for index in &info.indexes {
-            writeln!(
-                out,
-                "index             {} ({} bytes)",
-                index.kind, index.bytes
-            )?;
+            writeln!(out, "index             {}", described(index))?;
         }
         writeln!(out, "on disk           {:.1} MB", info.bytes as f64 / 1e6)
     }
@@ -288,6 +308,35 @@ fn duration(seconds: f64) -> String {
         s if s < 172_800.0 => format!("{:.1} hours", s / 3600.0),
         s => format!("{:.1} days", s / 86_400.0),
     }
+}
+
+/// An index with what it takes and finds.
+fn described(index: &IndexInfo) -> String {
+    let files = match index.bytes {
+        0 => "no files of its own".to_owned(),
+        bytes => {
+            let megabytes = bytes as f64 / 1e6;
+            format!(
+                "{megabytes:.1} MB, {:.0} bytes a passage",
+                index.bytes_per_passage
+            )
+        }
+    };
+    let memory = index.memory_bytes as f64 / 1e6;
+    let recall = &index.parameters["recall"];
+    let share = |at: &str| {
+        recall[at]
+            .as_f64()
+            .map(|share| format!("{:.2} %", share * 100.0))
+    };
+    let found = match (share("at_5"), share("at_20"), share("at_100")) {
+        (Some(at_5), Some(at_20), Some(at_100)) => {
+            format!("; finds of the nearest 5 {at_5}, 20 {at_20}, 100 {at_100}")
+        }
+        _ => String::new(),
+    };
+    let kind = &index.kind;
+    format!("{kind} ({files}; searching without the disk takes {memory:.1} MB of memory){found}")
 }
 
 fn peak_memory(out: &mut impl Write, bytes: Option<u64>) -> io::Result<()> {

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod embed;
 pub(crate) mod export;
+pub(crate) mod index;
 pub(crate) mod info;
 pub(crate) mod models;
 mod questions;

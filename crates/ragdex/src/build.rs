@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::checkpoints::fetch_named;
 use crate::embed::embed_staged;
 use crate::feed::{Feed, reads_stdin};
+use crate::indexes::{Graphs, make_indexes, note_plan};
 use crate::kb::GENERATOR;
 use crate::models::{absolute_name, open_generator, open_pair, record};
 use crate::plan::plan;
@@ -153,6 +154,7 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn run(mut self, staging: Staging<'_>, started: Instant) -> Result<BuildReport> {
+        self.tell_plan(None);
         let summary = self.split(&staging)?;
         let parts = staging.parts()?;
         let passages = parts.iter().map(StagedPart::n_passages).sum();
@@ -161,6 +163,7 @@ impl Build<'_> {
                 sources: self.options.sources.clone(),
             });
         }
+        self.tell_plan(Some(passages));
         let embedding = Instant::now();
         match &summary.vectors {
             Some(vectors) => self.take_over(&staging, &parts, vectors, passages)?,
@@ -168,7 +171,9 @@ impl Build<'_> {
         }
         self.times.embed = embedding.elapsed().as_secs_f64();
         let committing = Instant::now();
-        let snapshot = staging.prepare(self.draft())?.commit()?;
+        let indexes = &self.options.indexes;
+        let indexes = make_indexes(&staging, &[], indexes, Graphs::Kept, self.context)?;
+        let snapshot = staging.prepare(self.draft(indexes))?.commit()?;
         self.times.index = committing.elapsed().as_secs_f64();
         self.times.total = started.elapsed().as_secs_f64();
         Ok(BuildReport {
@@ -380,6 +385,19 @@ impl Build<'_> {
         Ok(())
     }
 
+    /// Tells what vectors and indexes will take.
+    fn tell_plan(&self, passages: Option<u64>) {
+        let shape = self.shape();
+        let indexes = &self.options.indexes;
+        note_plan(
+            shape.dim,
+            shape.element,
+            passages,
+            indexes,
+            self.context.reporter,
+        );
+    }
+
     fn shape(&self) -> EmbeddingShape {
         EmbeddingShape {
             dim: self.encoders.context().dim(),
@@ -387,15 +405,10 @@ impl Build<'_> {
         }
     }
 
-    fn draft(&self) -> Draft {
+    fn draft(&self, indexes: Vec<Index>) -> Draft {
         let models = &self.options.models;
         let sources = self.options.sources.iter();
         let sources: Vec<Value> = sources.map(|path| json!(path.to_string_lossy())).collect();
-        let exact = Index {
-            kind: "exact".into(),
-            parameters: Map::new(),
-            files: Vec::new(),
-        };
         Draft {
             created: SystemTime::now(),
             encoder: Some(RecordedPair {
@@ -403,7 +416,7 @@ impl Build<'_> {
                 question: record(self.encoders.question().description()),
             }),
             splitting: object(json!(self.options.splitting)),
-            indexes: vec![exact],
+            indexes,
             source: object(json!({"paths": sources, "format": self.options.reading.format.name()})),
             licences: licences(models),
             build: object(json!({ GENERATOR: absolute_name(&models.generator) })),

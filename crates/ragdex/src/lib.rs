@@ -5,7 +5,8 @@
 //! they return is in [`results`], in the form that the program prints as JSON.
 //!
 //! [`split()`] does the first half alone: sources to files of passages that others read; [`embed()`] computes
-//! their vectors, on one machine or many, and [`build()`] takes both over.
+//! their vectors, on one machine or many, and [`build()`] takes both over. [`index()`] adds
+//! and rebuilds ways to search a knowledge base.
 //!
 //! Every call takes a [`Context`]: who hears of progress, what may stop the work, where models run.
 //!
@@ -39,6 +40,7 @@ mod embed;
 mod error;
 mod export;
 mod feed;
+mod indexes;
 mod kb;
 mod models;
 mod options;
@@ -56,6 +58,7 @@ pub use context::{Bundled, Context, Device, DeviceError, set_threads};
 pub use embed::{EmbedJob, embed, estimate_embed};
 pub use error::{Error, ErrorKind, Result};
 pub use export::{ExportJob, ExportTarget, export};
+pub use indexes::{IndexJob, IndexKind, IndexOptions, SEGMENT_ROWS, index};
 pub use kb::KnowledgeBase;
 pub use options::{BuildOptions, ModelNames, Reading};
 pub use ragdex_core::{Cancel, Cancelled, Element, NoReporter, Reporter, Stage, Unit, is_catching};
@@ -63,6 +66,7 @@ pub use ragdex_corpus::{
     Columns, Format, KindRules, PageKinds, Shard, SplitOptions, SplitRule, Splitter, Tail,
     WikiOptions,
 };
+pub use ragdex_index::HnswOptions;
 pub use ragdex_models::{Precision, PrecisionChoice};
 pub use ragdex_rag::{GenerationOptions, RagKind};
 pub use search::Searcher;

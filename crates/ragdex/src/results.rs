@@ -14,7 +14,7 @@ pub struct SearchResult {
     pub query: String,
     /// The snapshot that was searched.
     pub snapshot: u64,
-    /// The kind of index: `exact`.
+    /// The kind of index: `exact` or `hnsw`.
     pub index: String,
     /// Best first; equal scores by ascending id.
     pub passages: Vec<FoundPassage>,
@@ -371,12 +371,34 @@ pub struct EncoderPairInfo {
 /// One index of a snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct IndexInfo {
-    /// `exact`.
+    /// `exact` or `hnsw`.
     pub kind: String,
-    /// What it was built with.
+    /// What it was built with, and what it was measured to find.
     pub parameters: serde_json::Value,
     /// Bytes of its own files; 0 for an index that reads the vectors themselves.
     pub bytes: u64,
+    /// Bytes of its own files for each passage in it.
+    pub bytes_per_passage: f64,
+    /// Memory that lets a search read no disk. Files are mapped: with less, it is slower.
+    pub memory_bytes: u64,
+}
+
+/// What `index` did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IndexReport {
+    /// The snapshot with these indexes.
+    pub snapshot: u64,
+    /// Passages in it.
+    pub passages: u64,
+    /// All indexes that it has now.
+    pub indexes: Vec<IndexInfo>,
+    /// Whether it had them before, so that nothing was done.
+    pub unchanged: bool,
+    /// Seconds in all.
+    pub seconds: f64,
+    /// The largest memory of the process, where the system tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
 }
 
 /// What a check of a snapshot read; there is one only when everything holds.
