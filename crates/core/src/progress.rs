@@ -18,6 +18,8 @@ pub enum Stage {
     Index,
     /// Checking files.
     Verify,
+    /// Answering or scoring questions.
+    Answer,
     /// Writing files for others.
     Export,
 }
@@ -30,6 +32,7 @@ impl fmt::Display for Stage {
             Self::Embed => "embed",
             Self::Index => "index",
             Self::Verify => "verify",
+            Self::Answer => "answer",
             Self::Export => "export",
         })
     }
@@ -47,6 +50,8 @@ pub enum Unit {
     Passages,
     /// Vectors.
     Vectors,
+    /// Questions.
+    Questions,
 }
 
 impl fmt::Display for Unit {
@@ -56,6 +61,7 @@ impl fmt::Display for Unit {
             Self::Documents => "documents",
             Self::Passages => "passages",
             Self::Vectors => "vectors",
+            Self::Questions => "questions",
         })
     }
 }

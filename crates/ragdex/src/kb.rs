@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use ragdex_store::{Manifest, Snapshot, Store};
 use serde_json::Value;
 
-use crate::answer::{AnswerOptions, Answerer};
+use crate::answer::Answerer;
 use crate::models::{open_generator, open_question_encoder};
 use crate::presets::MINI;
+use crate::reader::{AnswerOptions, Reader};
 use crate::results::{EncoderPairInfo, IndexInfo, Info, VerifyReport};
 use crate::search::Searcher;
 use crate::{Context, Error, Result};
@@ -64,7 +65,18 @@ impl KnowledgeBase {
         let recorded = manifest.encoder.as_ref().ok_or_else(no_encoder)?;
         let dim = manifest.embedding.ok_or_else(no_encoder)?.dim;
         let encoder = open_question_encoder(question_encoder, recorded, dim, context)?;
-        Searcher::new(self.snapshot.clone(), self.path.clone(), encoder)
+        Searcher::new(self.snapshot.clone(), self.path.clone(), Some(encoder), dim)
+    }
+
+    /// Loads what searching by vectors needs: no encoder.
+    ///
+    /// # Errors
+    /// [`Error::NoEncoder`] for a knowledge base without vectors; what the files give.
+    pub fn vector_searcher(&self) -> Result<Searcher> {
+        let shape = self.manifest().embedding.ok_or_else(|| Error::NoEncoder {
+            path: self.path.clone(),
+        })?;
+        Searcher::new(self.snapshot.clone(), self.path.clone(), None, shape.dim)
     }
 
     /// Loads what answering needs.
@@ -76,14 +88,10 @@ impl KnowledgeBase {
         let name = options.generator.as_deref();
         let name = name.or_else(|| self.recorded_generator()).unwrap_or(MINI);
         let question_encoder = searcher.encoder_id().to_owned();
-        let model = open_generator(name, &question_encoder, context)?;
-        Answerer::new(
-            searcher,
-            model,
-            name == MINI,
-            self.manifest().passages,
-            options,
-        )
+        let precision = options.generator_precision;
+        let model = open_generator(name, &question_encoder, precision, context)?;
+        let reader = Reader::new(model, name == MINI, options)?;
+        Answerer::new(searcher, reader, self.manifest().passages, options)
     }
 
     /// Tells what the snapshot holds.

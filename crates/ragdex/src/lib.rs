@@ -36,23 +36,28 @@ mod context;
 mod error;
 mod export;
 mod feed;
+mod given;
 mod kb;
 mod models;
 mod options;
 mod plan;
 pub mod presets;
+mod question_vectors;
+mod reader;
 pub mod results;
 mod search;
 mod split;
 mod vectors;
 
-pub use answer::{AnswerOptions, Answerer};
+pub use answer::Answerer;
 pub use build::build;
 pub use context::{Bundled, Context, Device, DeviceError, set_threads};
 pub use error::{Error, ErrorKind, Result};
 pub use export::{ExportJob, ExportTarget, export};
+pub use given::{GivenPassages, GivenQuestion};
 pub use kb::KnowledgeBase;
 pub use options::{BuildOptions, ModelNames, Reading};
+pub use question_vectors::QuestionVectors;
 pub use ragdex_core::{Cancel, Cancelled, Element, NoReporter, Reporter, Stage, Unit, is_catching};
 pub use ragdex_corpus::{
     Columns, Format, KindRules, PageKinds, Shard, SplitOptions, SplitRule, Splitter, Tail,
@@ -60,5 +65,6 @@ pub use ragdex_corpus::{
 };
 pub use ragdex_models::{Precision, PrecisionChoice};
 pub use ragdex_rag::{GenerationOptions, RagKind};
+pub use reader::{AnswerOptions, Reader, Reading as PassageReading};
 pub use search::Searcher;
 pub use split::{SplitJob, SplitTarget, split};
