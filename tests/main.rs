@@ -6,6 +6,7 @@
     reason = "a test says what is wrong by failing and printing"
 )]
 
+mod answers;
 mod architecture;
 mod bad_input;
 mod build;

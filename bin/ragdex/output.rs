@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use ragdex::results::{
     AnswerResult, BuildReport, EmbedEstimate, EmbedReport, FoundPassage, IndexInfo, IndexReport,
-    Info, SearchResult, SourcePassage, SplitReport, SplitSummary,
+    Info, ScoreResult, SearchResult, SourcePassage, SplitReport, SplitSummary,
 };
 use serde::Serialize;
 
@@ -217,6 +217,9 @@ impl Output {
         } else {
             writeln!(out, "{ANSWER}{answer}{ANSWER:#}")?;
         }
+        if self.whole {
+            provenance(out, result)?;
+        }
         for other in result.candidates.iter().skip(1) {
             let text = printable(other.text.trim());
             writeln!(out, "{FAINT}or: {text} ({:.2}){FAINT:#}", other.score)?;
@@ -228,6 +231,39 @@ impl Output {
             );
             heading(out, place + 1, &source.passage, &weights)?;
             self.passage(out, &source.passage.text, &source.answer_spans)?;
+        }
+        writeln!(out)
+    }
+
+    /// Prints how likely given answers are, and the passages that they were scored with.
+    pub(crate) fn scores(&self, result: &ScoreResult) -> io::Result<()> {
+        if self.json {
+            return json(result);
+        }
+        let out = &mut anstream::stdout().lock();
+        writeln!(out, "{TITLE}{}{TITLE:#}", printable(&result.question))?;
+        for score in &result.scores {
+            let (token, sequence) = (&score.rag_token, &score.rag_sequence);
+            writeln!(
+                out,
+                "{ANSWER}{}{ANSWER:#}: log p {:.4} as rag-token, {:.4} as rag-sequence; loss {:.4}, {:.4}",
+                printable(&score.text),
+                token.log_prob,
+                sequence.log_prob,
+                token.loss,
+                sequence.loss
+            )?;
+            writeln!(
+                out,
+                "     {FAINT}posterior {} as rag-token, {} as rag-sequence{FAINT:#}",
+                largest(&token.posterior),
+                largest(&sequence.posterior)
+            )?;
+        }
+        for scored in &result.passages {
+            let prior = format!(", prior {:.2}", scored.prior);
+            heading(out, scored.passage.rank, &scored.passage, &prior)?;
+            self.passage(out, &scored.passage.text, &[])?;
         }
         writeln!(out)
     }
@@ -337,6 +373,30 @@ fn described(index: &IndexInfo) -> String {
     };
     let kind = &index.kind;
     format!("{kind} ({files}; searching without the disk takes {memory:.1} MB of memory){found}")
+}
+
+/// Prints where each token of the answer comes from: passages by their rank.
+fn provenance(out: &mut impl Write, result: &AnswerResult) -> io::Result<()> {
+    let Some(best) = result.candidates.first() else {
+        return Ok(());
+    };
+    for token in &best.provenance {
+        let text = format!("{:?}", token.text);
+        let shares = largest(&token.passages);
+        writeln!(out, "     {FAINT}{text:<16} {shares}{FAINT:#}")?;
+    }
+    Ok(())
+}
+
+/// The largest shares with the rank of their passages, as `1: 0.93, 4: 0.05`.
+fn largest(shares: &[f32]) -> String {
+    /// Smaller ones are left out.
+    const LEAST: f32 = 0.005;
+    let mut ranked: Vec<(usize, f32)> = (1..).zip(shares.iter().copied()).collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let shown = ranked.iter().filter(|(_, share)| *share >= LEAST);
+    let shown = shown.map(|(rank, share)| format!("{rank}: {share:.2}"));
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 fn peak_memory(out: &mut impl Write, bytes: Option<u64>) -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use ragdex_core::{Document, Stage, Unit, Vectors};
 use ragdex_corpus::{Format, KeySet, Shard, Splitter};
-use ragdex_models::{EncoderPair, PassageText};
+use ragdex_models::{EncoderPair, PassageText, Precision};
 use ragdex_store::{
     DocumentMeta, Draft, EmbeddingShape, EncoderPair as RecordedPair, Index, PassageRecord,
     SplitWriter, StagedPart, Staging, Store, Writer,
@@ -107,7 +107,10 @@ fn is_bad_source(error: &Error) -> bool {
 fn check_generator(options: &BuildOptions, context: &Context<'_>) -> Result<()> {
     match &*options.models.generator {
         MINI => Ok(()),
-        name => open_generator(name, &options.models.question_encoder, context).map(drop),
+        name => {
+            let question_encoder = &options.models.question_encoder;
+            open_generator(name, question_encoder, Precision::default(), context).map(drop)
+        }
     }
 }
 

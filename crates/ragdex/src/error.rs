@@ -166,6 +166,32 @@ pub enum Error {
         /// The title of the passage.
         title: String,
     },
+    /// A file of passages, questions or answers that cannot be read.
+    #[error("`{}`: cannot be read", path.display())]
+    OpenGiven {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A line of a file of passages, questions or answers that is not as it should be.
+    #[error("`{}`: line {line}: {what}", path.display())]
+    Given {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is expected, and what was found.
+        what: String,
+    },
+    /// Vectors to search for that are not as wide as those of the knowledge base.
+    #[error("{expected}-dimensional vectors expected, found {found}")]
+    VectorWidth {
+        /// The width in the knowledge base.
+        expected: usize,
+        /// The width found.
+        found: usize,
+    },
     /// Encoders of different vector spaces.
     #[error(
         "the question encoder `{question}` gives {question_dim}-dimensional vectors, the passages have {passage_dim} dimensions (`{context}`)"
@@ -392,6 +418,17 @@ impl Error {
             }
             Self::ForeignVectors { .. } => {
                 "name the encoder that made the vectors, or embed anew with `--embeddings-column none`"
+                    .into()
+            }
+            Self::OpenGiven { .. } => "check the path and its permissions".into(),
+            Self::Given { .. } => {
+                "JSON lines expected: passages `{\"title\", \"text\", \"score\"}`, or questions \
+                 `{\"question\", \"passages\": […], \"answers\": […]}`"
+                    .into()
+            }
+            Self::VectorWidth { .. } => {
+                "encode the questions with the encoder that belongs to the one of the passages: \
+                 `ragdex info` names it"
                     .into()
             }
             Self::EncoderPair { .. } => {

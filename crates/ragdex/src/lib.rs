@@ -40,27 +40,32 @@ mod embed;
 mod error;
 mod export;
 mod feed;
+mod given;
 mod indexes;
 mod kb;
 mod models;
 mod options;
 mod plan;
 pub mod presets;
+mod question_vectors;
+mod reader;
 pub mod results;
 mod search;
 mod split;
 mod split_source;
 mod vectors;
 
-pub use answer::{AnswerOptions, Answerer};
+pub use answer::Answerer;
 pub use build::build;
 pub use context::{Bundled, Context, Device, DeviceError, set_threads};
 pub use embed::{EmbedJob, embed, estimate_embed};
 pub use error::{Error, ErrorKind, Result};
 pub use export::{ExportJob, ExportTarget, export};
+pub use given::{GivenPassages, GivenQuestion};
 pub use indexes::{IndexJob, IndexKind, IndexOptions, SEGMENT_ROWS, index};
 pub use kb::KnowledgeBase;
 pub use options::{BuildOptions, ModelNames, Reading};
+pub use question_vectors::QuestionVectors;
 pub use ragdex_core::{Cancel, Cancelled, Element, NoReporter, Reporter, Stage, Unit, is_catching};
 pub use ragdex_corpus::{
     Columns, Format, KindRules, PageKinds, Shard, SplitOptions, SplitRule, Splitter, Tail,
@@ -69,5 +74,6 @@ pub use ragdex_corpus::{
 pub use ragdex_index::HnswOptions;
 pub use ragdex_models::{Precision, PrecisionChoice};
 pub use ragdex_rag::{GenerationOptions, RagKind};
+pub use reader::{AnswerOptions, Reader, Reading as PassageReading};
 pub use search::Searcher;
 pub use split::{SplitJob, SplitTarget, split};

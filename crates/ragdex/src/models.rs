@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ragdex_models::{
-    BertEncoder, Checkpoint, Encoder, EncoderDescription, EncoderOptions, EncoderPair,
+    BertEncoder, Checkpoint, Encoder, EncoderDescription, EncoderOptions, EncoderPair, Precision,
     PrecisionChoice,
 };
 use ragdex_rag::RagModel;
@@ -179,16 +179,22 @@ pub(crate) fn record(description: &EncoderDescription) -> ragdex_store::Encoder 
 pub(crate) fn open_generator(
     name: &str,
     question_encoder: &str,
+    precision: Precision,
     context: &Context<'_>,
 ) -> Result<RagModel> {
     let device = ragdex_models::Device::Cpu;
     if name == MINI {
         let checkpoint = open_bundled(|bundled| bundled.generator, context)?;
-        return Ok(RagModel::assemble(&checkpoint, None, &device)?);
+        return Ok(RagModel::assemble_in(
+            &checkpoint,
+            None,
+            &device,
+            precision,
+        )?);
     }
     let checkpoint = open_checkpoint(name)?;
     if model_type(&checkpoint) == Some("rag") {
-        return Ok(RagModel::load_on(&checkpoint, &device)?);
+        return Ok(RagModel::load_in(&checkpoint, &device, precision)?);
     }
     let tokenizer = match question_encoder {
         MINI => None,
@@ -198,7 +204,8 @@ pub(crate) fn open_generator(
             is_dpr.then(|| encoder.tokenizer("")).transpose()?
         }
     };
-    Ok(RagModel::assemble(&checkpoint, tokenizer, &device)?)
+    let model = RagModel::assemble_in(&checkpoint, tokenizer, &device, precision)?;
+    Ok(model)
 }
 
 fn model_type(checkpoint: &Checkpoint) -> Option<&str> {
