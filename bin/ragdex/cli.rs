@@ -1,8 +1,14 @@
 //! The command line as types. Parsing touches no file and no device.
 
+mod history;
+mod refresh;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use history::{Diff, Gc, Rollback};
+pub(crate) use refresh::{Add, Compact, Refresh, Remove, Update};
 
 /// Build, search and ask retrieval indexes over Wikipedia or your own documents.
 ///
@@ -65,11 +71,20 @@ pub(crate) enum Progress {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Build(Box<Build>),
+    Refresh(Refresh),
+    Add(Add),
+    Remove(Remove),
     Split(Box<Split>),
     Search(Search),
     Answer(Box<Answer>),
     /// Show what a knowledge base holds: snapshot, counts, models, indexes, size.
     Info(Kb),
+    /// List the snapshots of a knowledge base, the current one marked.
+    History(Kb),
+    Diff(Diff),
+    Rollback(Rollback),
+    Gc(Gc),
+    Compact(Compact),
     /// Check every checksum and every reference between the files of a knowledge base.
     Verify(Kb),
     #[command(subcommand)]

@@ -4,6 +4,10 @@
 //! [`Searcher`] finds passages and its [`Answerer`] writes answers from them, with provenance. What
 //! they return is in [`results`], in the form that the program prints as JSON.
 //!
+//! [`refresh()`] makes a knowledge base hold what its sources hold now, at the cost of what changed; [`add`]
+//! and [`remove`] change single documents. Each commits a snapshot: [`history`] lists them, [`diff()`] compares
+//! two, [`rollback`] returns to one, [`gc`] and [`compact`] free the disk.
+//!
 //! [`split()`] does the first half alone: sources to files of passages that others read.
 //!
 //! Every call takes a [`Context`]: who hears of progress, what may stop the work, where models run.
@@ -33,13 +37,17 @@
 mod answer;
 mod build;
 mod context;
+mod diff;
 mod error;
 mod feed;
+mod history;
 mod kb;
 mod models;
 mod options;
 mod plan;
 pub mod presets;
+mod recorded;
+mod refresh;
 pub mod results;
 mod search;
 mod split;
@@ -48,7 +56,9 @@ mod vectors;
 pub use answer::{AnswerOptions, Answerer};
 pub use build::build;
 pub use context::{Bundled, Context, Device, DeviceError, set_threads};
+pub use diff::diff;
 pub use error::{Error, ErrorKind, Result};
+pub use history::{gc, history, rollback};
 pub use kb::KnowledgeBase;
 pub use options::{BuildOptions, ModelNames, Reading};
 pub use ragdex_core::{Cancel, Cancelled, Element, NoReporter, Reporter, Stage, Unit, is_catching};
@@ -58,5 +68,6 @@ pub use ragdex_corpus::{
 };
 pub use ragdex_models::{Precision, PrecisionChoice};
 pub use ragdex_rag::{GenerationOptions, RagKind};
+pub use refresh::{CompactOptions, RefreshOptions, RemoveOptions, add, compact, refresh, remove};
 pub use search::Searcher;
 pub use split::{SplitJob, SplitTarget, split};

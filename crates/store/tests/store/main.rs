@@ -11,3 +11,4 @@ mod masks;
 mod round_trip;
 mod schemas;
 mod split_folder;
+mod update;
