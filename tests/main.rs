@@ -9,10 +9,15 @@
 mod architecture;
 mod bad_input;
 mod build;
+mod convert;
 mod demo;
+mod export;
+mod hot_swap;
 mod json;
 mod kill;
+mod models;
 mod parity;
+mod readers;
 mod refresh;
 mod sample;
 mod sequences;

@@ -1,14 +1,18 @@
 //! The command line as types. Parsing touches no file and no device.
 
+mod export;
 mod history;
+mod models;
 mod refresh;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use history::{Diff, Gc, Rollback};
-pub(crate) use refresh::{Add, Compact, Refresh, Remove, Update};
+pub(crate) use self::export::{Export, ExportTarget};
+pub(crate) use self::history::{Diff, Gc, Rollback};
+pub(crate) use self::models::{Convert, ModelInfo, Models, Pull};
+pub(crate) use self::refresh::{Add, Compact, Refresh, Remove, Update};
 
 /// Build, search and ask retrieval indexes over Wikipedia or your own documents.
 ///
@@ -75,6 +79,7 @@ pub(crate) enum Command {
     Add(Add),
     Remove(Remove),
     Split(Box<Split>),
+    Export(Export),
     Search(Search),
     Answer(Box<Answer>),
     /// Show what a knowledge base holds: snapshot, counts, models, indexes, size.
@@ -493,13 +498,6 @@ impl Generation {
 pub(crate) struct Kb {
     /// The knowledge base.
     pub kb: PathBuf,
-}
-
-/// The models that ragdex knows.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Models {
-    /// List the presets: models, licence, and whether they are on this machine.
-    List,
 }
 
 /// Build, search and answer on the bundled sample: the main job, offline, in one go.

@@ -83,6 +83,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Refresh(args) => commands::refresh::refresh(&app, &args),
         Command::Add(args) => commands::refresh::add(&app, &args),
         Command::Remove(args) => commands::refresh::remove(&app, &args),
+        Command::Export(args) => commands::export::run(&app, &args),
         Command::Split(args) => commands::split::run(&app, &args),
         Command::Search(args) => commands::search::run(&app, &args),
         Command::Answer(args) => commands::answer::run(&app, &args),

@@ -36,9 +36,11 @@
 
 mod answer;
 mod build;
+pub mod checkpoints;
 mod context;
 mod diff;
 mod error;
+mod export;
 mod feed;
 mod history;
 mod kb;
@@ -58,6 +60,7 @@ pub use build::build;
 pub use context::{Bundled, Context, Device, DeviceError, set_threads};
 pub use diff::diff;
 pub use error::{Error, ErrorKind, Result};
+pub use export::{ExportJob, ExportTarget, export};
 pub use history::{gc, history, rollback};
 pub use kb::KnowledgeBase;
 pub use options::{BuildOptions, ModelNames, Reading};

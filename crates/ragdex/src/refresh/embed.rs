@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ragdex_core::{Stage, Unit, Vectors};
-use ragdex_models::{Encoder, PassageText};
+use ragdex_models::{Encoded, Encoder, PassageText};
 use ragdex_store::{EmbeddingShape, PassageRecord, StagedPart, Staging};
 
 use super::stored::{StoredVectors, Wanted};
@@ -48,15 +48,15 @@ impl Embedding<'_> {
         let mut n_embedded = 0;
         for part in parts.iter().filter(|part| part.embedded().is_none()) {
             n_embedded += self.part(part, &|n| {
-                let before = done.fetch_add(n as u64, Ordering::Relaxed);
-                reporter.advance(Stage::Embed, before + n as u64);
+                let before = done.fetch_add(n, Ordering::Relaxed);
+                reporter.advance(Stage::Embed, before + n);
             })?;
         }
         reporter.finish(Stage::Embed);
         Ok(n_embedded)
     }
 
-    fn part(&self, part: &StagedPart, on_progress: &(dyn Fn(usize) + Sync)) -> Result<u64> {
+    fn part(&self, part: &StagedPart, on_progress: &(dyn Fn(u64) + Sync)) -> Result<u64> {
         let mut n_embedded = 0;
         let mut writer = self.staging.embeddings_writer(part, self.shape);
         let mut passages = self.staging.passages(part)?;
@@ -77,7 +77,7 @@ impl Embedding<'_> {
                 .filter(|(_, stored)| stored.is_none());
             let texts: Vec<PassageText<'_>> = new.map(|(record, _)| text(record)).collect();
             n_embedded += texts.len() as u64;
-            on_progress(records.len() - texts.len());
+            on_progress((records.len() - texts.len()) as u64);
             let computed = self.encode(&texts, on_progress)?;
             let mut computed = computed.chunks_exact(self.shape.dim);
             for stored in stored {
@@ -95,14 +95,15 @@ impl Embedding<'_> {
     fn encode(
         &self,
         texts: &[PassageText<'_>],
-        on_progress: &(dyn Fn(usize) + Sync),
+        on_progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Vec<f32>> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
         let encoder = self.encoder.expect("an encoder where anything is new");
         let mut options = self.context.encode_options();
-        options.on_progress = on_progress;
+        let encoded = |encoded: Encoded| on_progress(encoded.texts as u64);
+        options.on_progress = &encoded;
         Ok(encoder.encode_passages(texts, &options)?)
     }
 }

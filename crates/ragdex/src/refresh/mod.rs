@@ -48,6 +48,7 @@ use ragdex_store::{
 use serde_json::{Value, json};
 
 use crate::build::{WIKI, is_bad_source, source_of};
+use crate::checkpoints::fetch_named;
 use crate::feed::reads_stdin;
 use crate::models::{open_context_encoder, open_pair, record};
 use crate::plan;
@@ -208,6 +209,7 @@ impl Encoders {
                 is_new: false,
             });
         };
+        fetch_named(names, context)?;
         let pair = open_pair(names, context)?;
         let named = RecordedPair {
             context: record(pair.context().description()),
