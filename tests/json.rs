@@ -97,6 +97,27 @@ fn every_result_fits_its_schema() {
     for preset in &models {
         check("models", preset);
     }
+    dir.write(
+        "more.jsonl",
+        r#"{"title": "Vltava", "text": "The Vltava flows into the Elbe."}"#,
+    );
+    for (schema, arguments) in [
+        ("refresh", vec!["add", "kb", "more.jsonl", "--dry-run"]),
+        ("refresh", vec!["add", "kb", "more.jsonl"]),
+        ("refresh", vec!["remove", "kb", "Vltava", "nothing"]),
+        ("refresh", vec!["refresh", "kb", "rivers.jsonl"]),
+        ("refresh", vec!["compact", "kb"]),
+        ("diff", vec!["diff", "kb", "1", "2", "--documents"]),
+        ("rollback", vec!["rollback", "kb", "--to", "1"]),
+        ("history", vec!["history", "kb"]),
+        ("gc", vec!["gc", "kb", "--keep", "9", "--dry-run"]),
+    ] {
+        let lines = dir
+            .ragdex(arguments.iter().chain(&["--json"]))
+            .succeeds()
+            .json();
+        check(schema, &lines[0]);
+    }
     let manifest = std::fs::read(dir.path("kb/snapshots/00000001.json")).unwrap();
     check("manifest", &serde_json::from_slice(&manifest).unwrap());
 }

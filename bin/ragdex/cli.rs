@@ -3,8 +3,10 @@
 mod answer;
 mod embed;
 mod export;
+mod history;
 mod index;
 mod models;
+mod refresh;
 
 use std::path::PathBuf;
 
@@ -13,8 +15,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::answer::{Answer, RagKind};
 pub(crate) use self::embed::Embed;
 pub(crate) use self::export::{Export, ExportTarget};
+pub(crate) use self::history::{Diff, Gc, Rollback};
 pub(crate) use self::index::{Hnsw, Index, IndexKind, Searched};
 pub(crate) use self::models::{Convert, ModelInfo, Models, Pull};
+pub(crate) use self::refresh::{Add, Compact, Refresh, Remove, Update};
 
 /// Build, search and ask retrieval indexes over Wikipedia or your own documents.
 ///
@@ -77,6 +81,9 @@ pub(crate) enum Progress {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Build(Box<Build>),
+    Refresh(Refresh),
+    Add(Add),
+    Remove(Remove),
     Split(Box<Split>),
     Export(Export),
     Embed(Box<Embed>),
@@ -85,6 +92,12 @@ pub(crate) enum Command {
     Answer(Box<Answer>),
     /// Show what a knowledge base holds: snapshot, counts, models, indexes, size.
     Info(Kb),
+    /// List the snapshots of a knowledge base, the current one marked.
+    History(Kb),
+    Diff(Diff),
+    Rollback(Rollback),
+    Gc(Gc),
+    Compact(Compact),
     /// Check every checksum and every reference between the files of a knowledge base.
     Verify(Kb),
     #[command(subcommand)]

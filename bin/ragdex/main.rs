@@ -80,6 +80,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     };
     match cli.command {
         Command::Build(args) => commands::build::run(&app, &args),
+        Command::Refresh(args) => commands::refresh::refresh(&app, &args),
+        Command::Add(args) => commands::refresh::add(&app, &args),
+        Command::Remove(args) => commands::refresh::remove(&app, &args),
         Command::Export(args) => commands::export::run(&app, &args),
         Command::Split(args) => commands::split::run(&app, &args),
         Command::Embed(args) => commands::embed::run(&app, &args),
@@ -87,6 +90,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Search(args) => commands::search::run(&app, &args),
         Command::Answer(args) => commands::answer::run(&app, &args),
         Command::Info(args) => commands::info::run(&app, &args),
+        Command::History(args) => commands::history::history(&app, &args),
+        Command::Diff(args) => commands::history::diff(&app, &args),
+        Command::Rollback(args) => commands::history::rollback(&app, &args),
+        Command::Gc(args) => commands::history::gc(&app, &args),
+        Command::Compact(args) => commands::refresh::compact(&app, &args),
         Command::Verify(args) => commands::verify::run(&app, &args),
         Command::Models(args) => commands::models::run(&app, &args),
         Command::Demo(args) => commands::demo::run(&app, &args),

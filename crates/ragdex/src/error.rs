@@ -96,6 +96,36 @@ pub enum Error {
         /// The host of another.
         found: String,
     },
+    /// The source lacks most of the documents.
+    #[error(
+        "`{}`: {removed} of {before} documents are not in the source and would be dropped", path.display()
+    )]
+    Shrinks {
+        /// The knowledge base.
+        path: PathBuf,
+        /// Documents in the current snapshot.
+        before: u64,
+        /// Those that would go.
+        removed: u64,
+    },
+    /// Nothing of what is to be removed is there.
+    #[error("`{}`: no document `{}`{}", path.display(), name.escape_debug(), and_more(*more))]
+    NoSuchDocument {
+        /// The knowledge base.
+        path: PathBuf,
+        /// The first key or title that was asked for.
+        name: String,
+        /// How many others were asked for.
+        more: usize,
+    },
+    /// Going back to where one is.
+    #[error("`{}`: snapshot {snapshot} is the current one", path.display())]
+    IsCurrent {
+        /// The knowledge base.
+        path: PathBuf,
+        /// The snapshot.
+        snapshot: u64,
+    },
     /// Documents that give no passage.
     #[error("{documents} documents gave no passage by the rule `{rule}`")]
     NoPassages {
@@ -395,6 +425,16 @@ impl Error {
                 "check the path and `--format`; a document needs a text".into()
             }
             Self::SeveralWikis { .. } => "build a knowledge base for each wiki".into(),
+            Self::Shrinks { .. } => {
+                "check that the source is the whole corpus; `--allow-shrink` drops them, `ragdex add` keeps all \
+                 that the source lacks"
+                    .into()
+            }
+            Self::NoSuchDocument { .. } => {
+                "name documents by key, as `document` in the results of `ragdex search --json`, or with `--title`"
+                    .into()
+            }
+            Self::IsCurrent { .. } => "see `ragdex history` for the others".into(),
             Self::NoPassages { .. } => {
                 "`dpr` leaves out documents shorter than a passage, and `--tail drop` short ends: choose another \
                  `--splitter` or `--tail`, or fewer `--words`"
@@ -483,6 +523,13 @@ fn split_folder_hint(error: &ragdex_store::Error) -> Option<String> {
             Some("wait until it is done; all else was made, and is kept".into())
         }
         error => error.hint(),
+    }
+}
+
+fn and_more(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        more => format!(", nor {more} others"),
     }
 }
 

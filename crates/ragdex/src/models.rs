@@ -145,6 +145,33 @@ fn has_settings(encoder: &EncoderDescription, recorded: &ragdex_store::Encoder) 
     settings == recorded.settings
 }
 
+/// Loads the encoder that embedded passages as `recorded` says, to embed others alike.
+///
+/// # Errors
+/// [`Error::OtherWeights`] and [`Error::OtherSettings`] when the recorded name no longer leads to the
+/// recorded encoder.
+pub(crate) fn open_context_encoder(
+    recorded: &ragdex_store::EncoderPair,
+    context: &Context<'_>,
+) -> Result<Arc<dyn Encoder>> {
+    let id = &recorded.context.id;
+    let encoder = open_encoder(id, recorded_precision(recorded), context)?;
+    let found = record(encoder.description());
+    if let (Some(expected), Some(sha256)) = (recorded.context.sha256, found.sha256)
+        && expected != sha256
+    {
+        return Err(Error::OtherWeights {
+            id: id.clone(),
+            expected: expected.to_string(),
+            found: sha256.to_string(),
+        });
+    }
+    if found.settings != recorded.context.settings {
+        return Err(Error::OtherSettings { id: id.clone() });
+    }
+    Ok(encoder)
+}
+
 /// The precision that the passages were embedded in.
 fn recorded_precision(recorded: &ragdex_store::EncoderPair) -> PrecisionChoice {
     let name = recorded.context.settings.get("precision");

@@ -10,6 +10,7 @@ use ragdex_corpus::{
 };
 
 use ragdex_models::PrecisionChoice;
+use serde::{Deserialize, Serialize};
 
 use crate::presets::{MINI, Preset};
 use crate::{Context, IndexOptions};
@@ -61,7 +62,8 @@ impl Default for BuildOptions {
 }
 
 /// How sources are read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Reading {
     /// What the sources are.
     pub format: Format,

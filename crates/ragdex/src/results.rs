@@ -200,6 +200,126 @@ pub struct BuildReport {
     pub peak_memory_bytes: Option<u64>,
 }
 
+/// What `refresh`, `add`, `remove` or `compact` did, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct UpdateReport {
+    /// The snapshot that was committed; the current one when none was.
+    pub snapshot: u64,
+    /// Whether a snapshot was committed; not when nothing changed.
+    pub committed: bool,
+    /// Whether this is only what would be done.
+    pub dry_run: bool,
+    /// Documents by what became of them.
+    pub documents: DocumentCounts,
+    /// Passages by what became of them.
+    pub passages: PassageCounts,
+    /// Passages that went through the encoder in this run; those made by an interrupted run do not count.
+    pub embedded: u64,
+    /// Parts of the former snapshot that were written anew without their dead rows, or dropped.
+    pub rewritten_parts: u64,
+    /// What the reader left out, by reason.
+    pub skipped: BTreeMap<String, u64>,
+    /// Keys and titles to remove that no document has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_found: Vec<String>,
+    /// Seconds that embedding would take, from a sample; in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimated_embed_seconds: Option<f64>,
+    /// Seconds of each stage.
+    pub seconds: BuildTimes,
+    /// The largest memory of the process, where the system tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
+}
+
+/// One snapshot of a knowledge base.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SnapshotInfo {
+    /// Its number.
+    pub snapshot: u64,
+    /// Whether it is what searching uses.
+    #[serde(rename = "current")]
+    pub is_current: bool,
+    /// The snapshot that it was made from.
+    pub parent: Option<u64>,
+    /// When it was committed, RFC 3339, UTC.
+    pub created: String,
+    /// The command that made it; empty where an older version did not note it.
+    pub command: String,
+    /// Documents in it.
+    pub documents: u64,
+    /// Passages in it.
+    pub passages: u64,
+    /// Parts that it is stored in.
+    pub parts: u64,
+    /// Bytes of all its files, those shared with other snapshots among them.
+    pub bytes: u64,
+}
+
+/// What a rollback did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RollbackReport {
+    /// The snapshot that is current now.
+    pub snapshot: u64,
+    /// The one that was.
+    pub from: u64,
+    /// The one whose state it has.
+    pub to: u64,
+}
+
+/// What a collection of garbage deleted, or would delete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GcReport {
+    /// Whether this is only what would be done.
+    pub dry_run: bool,
+    /// The snapshots that are there.
+    pub kept: Vec<u64>,
+    /// The snapshots deleted.
+    pub deleted: Vec<u64>,
+    /// How many files went.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// What differs between two snapshots.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DiffReport {
+    /// The snapshot compared.
+    pub from: u64,
+    /// The one that it is compared with.
+    pub to: u64,
+    /// Documents by what became of them.
+    pub documents: DocumentCounts,
+    /// Passages by what became of their texts, wherever these stand.
+    pub passages: PassageCounts,
+    /// The documents that differ: added ones first, then changed, then removed; by key.
+    pub changes: Vec<ChangedDocument>,
+}
+
+/// A document that differs between two snapshots.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ChangedDocument {
+    /// What became of it.
+    pub change: Change,
+    /// Its key.
+    pub document: String,
+    /// Its title; of a changed one the newer.
+    pub title: String,
+}
+
+/// What became of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// Its key is new.
+    Added,
+    /// Its content is another.
+    Changed,
+    /// Its key is gone.
+    Removed,
+}
+
 /// What a split did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SplitReport {
@@ -360,7 +480,7 @@ pub struct EmbedSample {
 }
 
 /// Documents by what became of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentCounts {
     /// New keys.
     pub added: u64,
@@ -373,7 +493,7 @@ pub struct DocumentCounts {
 }
 
 /// Passages by what became of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PassageCounts {
     /// In the snapshot.
     pub total: u64,
