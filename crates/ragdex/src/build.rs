@@ -20,6 +20,7 @@ use crate::models::{absolute_name, open_generator, open_pair, record};
 use crate::plan::plan;
 use crate::presets::{MINI, licences};
 use crate::results::{BuildReport, BuildTimes, DocumentCounts, PassageCounts};
+use crate::scan_copies;
 use crate::vectors::TakenVectors;
 use crate::{BuildOptions, Context, Error, Result};
 
@@ -166,7 +167,8 @@ impl Build<'_> {
         }
         self.times.embed = embedding.elapsed().as_secs_f64();
         let committing = Instant::now();
-        let snapshot = staging.prepare(self.draft())?.commit()?;
+        let exact = scan_copies::make(&staging, &staging.parts()?, self.context)?;
+        let snapshot = staging.prepare(self.draft(exact))?.commit()?;
         self.times.index = committing.elapsed().as_secs_f64();
         self.times.total = started.elapsed().as_secs_f64();
         Ok(BuildReport {
@@ -395,15 +397,10 @@ impl Build<'_> {
         }
     }
 
-    fn draft(&self) -> Draft {
+    fn draft(&self, exact: Index) -> Draft {
         let models = &self.options.models;
         let sources = self.options.sources.iter();
         let sources: Vec<Value> = sources.map(|path| json!(path.to_string_lossy())).collect();
-        let exact = Index {
-            kind: "exact".into(),
-            parameters: Map::new(),
-            files: Vec::new(),
-        };
         Draft {
             created: SystemTime::now(),
             encoder: Some(RecordedPair {

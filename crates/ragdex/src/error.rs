@@ -177,6 +177,14 @@ pub enum Error {
         /// The others.
         more: Vec<ragdex_store::Error>,
     },
+    /// A scan copy that is not that of the vectors beside it.
+    #[error("`{}`: {source}", path.display())]
+    ScanCopy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ragdex_index::CodesError,
+    },
     /// The thread pool could not be set up.
     #[error("{threads} threads could not be started")]
     Threads {
@@ -274,6 +282,7 @@ impl Error {
             Self::Damaged { .. } => {
                 "copy the files named back from a backup, or build the knowledge base anew".into()
             }
+            Self::ScanCopy { source, .. } => source.hint(),
             Self::Threads { .. } => "ask for fewer with `--threads`".into(),
             Self::Cancelled(_) => return None,
         })

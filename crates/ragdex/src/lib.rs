@@ -41,6 +41,7 @@ mod options;
 mod plan;
 pub mod presets;
 pub mod results;
+mod scan_copies;
 mod search;
 mod split;
 mod vectors;

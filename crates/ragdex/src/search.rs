@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ragdex_core::{PassageId, Vectors};
-use ragdex_index::{ExactIndex, Hit, SearchOptions, Segment, VectorIndex};
+use ragdex_index::{Codes, ExactIndex, Hit, SearchOptions, Segment, VectorIndex};
 use ragdex_models::Encoder;
 use ragdex_store::{PartEmbeddings, RowIds, Snapshot};
 
 use crate::results::{FoundPassage, SearchResult, SearchTimes};
+use crate::scan_copies::ScanCopies;
 use crate::{Context, Result};
 
 /// Finds passages of one snapshot. Loads the question encoder once; may be used from several threads.
@@ -17,8 +18,48 @@ pub struct Searcher {
     snapshot: Snapshot,
     path: PathBuf,
     dim: usize,
-    parts: Vec<PartEmbeddings>,
+    parts: Vec<SearchedPart>,
+    copies: ScanCopies,
     encoder: Arc<dyn Encoder>,
+}
+
+/// The vectors of a part, and which of its rows may be found.
+struct SearchedPart {
+    embeddings: PartEmbeddings,
+    live: Option<Vec<bool>>,
+}
+
+impl SearchedPart {
+    fn new(embeddings: PartEmbeddings) -> Self {
+        let live = embeddings.deleted().map(|mask| {
+            let rows = 0..mask.len();
+            rows.map(|row| !mask.is_deleted(row)).collect()
+        });
+        Self { embeddings, live }
+    }
+
+    /// The blocks of the part, as the index reads them.
+    fn segments<'a>(&'a self, codes: Option<&'a Codes>) -> Result<Vec<Segment<'a>>> {
+        let mut row = 0;
+        let segments = self.embeddings.blocks().map(|vectors| {
+            let rows = row..row + vectors.len();
+            row = rows.end;
+            let mut segment = match self.embeddings.ids() {
+                RowIds::Contiguous { first } => {
+                    Segment::new(vectors, PassageId(first + rows.start as u64))
+                }
+                RowIds::Listed(ids) => Segment::listed(vectors, &ids[rows.clone()])?,
+            };
+            if let Some(live) = &self.live {
+                segment = segment.with_live(&live[rows])?;
+            }
+            match codes {
+                Some(codes) => segment.with_codes(codes),
+                None => Ok(segment),
+            }
+        });
+        Ok(segments.collect::<Result<_, _>>()?)
+    }
 }
 
 /// The hits of a batch of questions, and how long each step took for all of them.
@@ -35,7 +76,12 @@ impl Searcher {
         encoder: Arc<dyn Encoder>,
     ) -> Result<Self> {
         Ok(Self {
-            parts: snapshot.embeddings()?,
+            parts: snapshot
+                .embeddings()?
+                .into_iter()
+                .map(SearchedPart::new)
+                .collect(),
+            copies: ScanCopies::open(&snapshot)?,
             dim: encoder.dim(),
             snapshot,
             path,
@@ -94,7 +140,8 @@ impl Searcher {
             k,
             cancel: context.cancel.clone(),
         };
-        let hits = self.index()?.search(questions, &options)?;
+        let hits = self.index()?.search(questions, &options);
+        let hits = hits.map_err(|error| self.copies.named(error, &self.snapshot))?;
         Ok(Found {
             hits,
             encode,
@@ -121,29 +168,15 @@ impl Searcher {
         Ok(found.collect())
     }
 
+    /// The opened parts as one index.
     fn index(&self) -> Result<ExactIndex<'_>> {
-        let mut segments = Vec::new();
-        for part in &self.parts {
-            let mut row = 0;
-            for vectors in part.blocks() {
-                let rows = row..row + vectors.len();
-                let segment = match part.ids() {
-                    RowIds::Contiguous { first } => {
-                        Segment::new(vectors, PassageId(first + row as u64))
-                    }
-                    RowIds::Listed(ids) => Segment::listed(vectors, &ids[rows.clone()])?,
-                };
-                row = rows.end;
-                segments.push(match part.deleted() {
-                    None => segment,
-                    Some(mask) => {
-                        let live = rows.map(|row| !mask.is_deleted(row));
-                        segment.with_live(live.collect::<Vec<_>>())?
-                    }
-                });
-            }
-        }
-        Ok(ExactIndex::new(self.dim, segments)?)
+        let parts = self.parts.iter().enumerate();
+        let segments = parts.map(|(place, part)| part.segments(self.copies.of(place)));
+        let segments = segments.collect::<Result<Vec<_>>>()?;
+        Ok(ExactIndex::new(
+            self.dim,
+            segments.into_iter().flatten().collect(),
+        )?)
     }
 }
 

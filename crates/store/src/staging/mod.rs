@@ -297,6 +297,11 @@ impl StagedPart {
         PassageId(self.split.first_passage)
     }
 
+    /// The file of its vectors, once they are made.
+    pub fn embeddings_file(&self) -> Option<&FileEntry> {
+        self.embedded.as_ref().map(|receipt| &receipt.file)
+    }
+
     /// The form of its vectors, once they are made.
     pub fn embedded(&self) -> Option<EmbeddingShape> {
         self.embedded.as_ref().map(|receipt| receipt.shape)
