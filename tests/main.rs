@@ -6,11 +6,17 @@
     reason = "a test says what is wrong by failing and printing"
 )]
 
+mod answers;
 mod architecture;
 mod bad_input;
 mod build;
+mod convert;
 mod demo;
+mod embed;
+mod export;
+mod index;
 mod json;
+mod models;
 mod parity;
 mod sample;
 mod split;

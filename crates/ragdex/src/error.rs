@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use ragdex_core::Cancelled;
 
+use crate::IndexKind;
+
 /// A result with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -32,15 +34,54 @@ pub enum Error {
     /// Reading or writing the knowledge base.
     #[error(transparent)]
     Store(#[from] ragdex_store::Error),
+    /// Reading a folder of passages, or writing their vectors into it.
+    #[error(transparent)]
+    SplitFolder(ragdex_store::Error),
     /// Loading or running an encoder.
     #[error(transparent)]
     Models(#[from] ragdex_models::Error),
+    /// Finding or fetching a model.
+    #[error(transparent)]
+    Hub(#[from] ragdex_hub::Error),
+    /// A folder was named where a model of the hub is fetched.
+    #[error("`{}` is a folder: there is nothing to fetch", path.display())]
+    IsFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder that is to be made is there.
+    #[error("`{}`: is there already", path.display())]
+    TargetExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder that is to be replaced holds something else than a model.
+    #[error("`{}`: holds no model that could be replaced", path.display())]
+    TargetNoModel {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Searching.
     #[error(transparent)]
     Index(#[from] ragdex_index::Error),
     /// Generating.
     #[error(transparent)]
     Rag(#[from] ragdex_rag::Error),
+    /// Reading or writing files of others.
+    #[error(transparent)]
+    Exchange(#[from] ragdex_exchange::Error),
+    /// A folder to write into that holds something already.
+    #[error("`{}`: a new or empty folder expected, found files", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A snapshot without passages.
+    #[error("snapshot {snapshot} holds no passage")]
+    NoVectors {
+        /// Its number.
+        snapshot: u64,
+    },
     /// The sources gave no passage.
     #[error("the sources hold no document with text: {}", display_paths(sources))]
     EmptyCorpus {
@@ -62,6 +103,18 @@ pub enum Error {
         documents: u64,
         /// The splitting rule.
         rule: String,
+    },
+    /// Folders of a split beside sources that are to be read.
+    #[error("`{}`: a folder of `ragdex split` expected, as the other sources are", other.display())]
+    MixedSources {
+        /// A source that is none.
+        other: PathBuf,
+    },
+    /// A split that wrote text, which cannot be embedded.
+    #[error("`{}`: Parquet files of passages expected, found none", path.display())]
+    NoParquet {
+        /// The folder.
+        path: PathBuf,
     },
     /// Passages with ids of their own and others for one table.
     #[error("`{}`: passages that have ids and documents that have none cannot share a table", path.display())]
@@ -112,6 +165,32 @@ pub enum Error {
         cosine: f32,
         /// The title of the passage.
         title: String,
+    },
+    /// A file of passages, questions or answers that cannot be read.
+    #[error("`{}`: cannot be read", path.display())]
+    OpenGiven {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A line of a file of passages, questions or answers that is not as it should be.
+    #[error("`{}`: line {line}: {what}", path.display())]
+    Given {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is expected, and what was found.
+        what: String,
+    },
+    /// Vectors to search for that are not as wide as those of the knowledge base.
+    #[error("{expected}-dimensional vectors expected, found {found}")]
+    VectorWidth {
+        /// The width in the knowledge base.
+        expected: usize,
+        /// The width found.
+        found: usize,
     },
     /// Encoders of different vector spaces.
     #[error(
@@ -185,6 +264,46 @@ pub enum Error {
         /// What is wrong with it.
         source: ragdex_index::CodesError,
     },
+    /// No kind of index of this name.
+    #[error("`exact` or `hnsw` expected, found `{name}`")]
+    UnknownIndex {
+        /// The name.
+        name: String,
+    },
+    /// A kind of index that a knowledge base does not have.
+    #[error("`{}`: no index of kind `{kind}`; it has {}", path.display(), kinds.join(", "))]
+    NoSuchIndex {
+        /// The knowledge base.
+        path: PathBuf,
+        /// The kind asked for.
+        kind: IndexKind,
+        /// The kinds there are.
+        kinds: Vec<String>,
+    },
+    /// Every index would be dropped.
+    #[error("`{}`: at least one index expected, found none left", path.display())]
+    NoIndexLeft {
+        /// The knowledge base.
+        path: PathBuf,
+    },
+    /// A file of an index.
+    #[error("`{}`: {source}", path.display())]
+    IndexFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ragdex_index::Error,
+    },
+    /// What a manifest says of an index contradicts itself.
+    #[error("`{}`: parameters of the index `{kind}` that fit its files and the parts expected in snapshot {snapshot}, found others", path.display())]
+    IndexParameters {
+        /// The knowledge base.
+        path: PathBuf,
+        /// The snapshot.
+        snapshot: u64,
+        /// The kind of index.
+        kind: IndexKind,
+    },
     /// The thread pool could not be set up.
     #[error("{threads} threads could not be started")]
     Threads {
@@ -192,6 +311,12 @@ pub enum Error {
         threads: usize,
         /// What the pool says.
         source: rayon::ThreadPoolBuildError,
+    },
+    /// A thread could not be started.
+    #[error("a thread could not be started")]
+    Thread {
+        /// What the system says.
+        source: std::io::Error,
     },
     /// The work was stopped.
     #[error(transparent)]
@@ -205,15 +330,36 @@ impl Error {
             Self::Cancelled(_)
             | Self::Corpus(ragdex_corpus::Error::Cancelled(_))
             | Self::Store(ragdex_store::Error::Cancelled(_))
+            | Self::SplitFolder(ragdex_store::Error::Cancelled(_))
             | Self::Models(ragdex_models::Error::Cancelled(_))
+            | Self::Hub(ragdex_hub::Error::Cancelled(_))
             | Self::Index(ragdex_index::Error::Cancelled(_))
+            | Self::IndexFile {
+                source: ragdex_index::Error::Cancelled(_),
+                ..
+            }
             | Self::Rag(ragdex_rag::Error::Cancelled(_)) => ErrorKind::Cancelled,
             Self::Store(ragdex_store::Error::Unfinished { .. }) => ErrorKind::BadInput,
-            Self::Store(error) if error.is_transient() => ErrorKind::Failed,
+            Self::Store(error) | Self::SplitFolder(error) if error.is_transient() => {
+                ErrorKind::Failed
+            }
+            Self::Hub(error) if error.is_transient() => ErrorKind::Failed,
+            Self::Models(ragdex_models::Error::Write { .. })
+            | Self::Rag(ragdex_rag::Error::Models(ragdex_models::Error::Write { .. })) => {
+                ErrorKind::Failed
+            }
             Self::Corpus(ragdex_corpus::Error::Read { .. })
             | Self::Models(ragdex_models::Error::Threads(_) | ragdex_models::Error::Candle(_))
             | Self::Store(ragdex_store::Error::Arrow { .. })
+            | Self::SplitFolder(ragdex_store::Error::Arrow { .. })
+            | Self::Thread { .. }
+            | Self::Index(ragdex_index::Error::Library { .. })
+            | Self::IndexFile {
+                source: ragdex_index::Error::Library { .. },
+                ..
+            }
             | Self::Threads { .. } => ErrorKind::Failed,
+            Self::Exchange(error) if !error.is_bad_input() => ErrorKind::Failed,
             _ => ErrorKind::BadInput,
         }
     }
@@ -221,7 +367,7 @@ impl Error {
     /// What the user can do, where there is anything to do.
     pub fn hint(&self) -> Option<String> {
         if self.kind() == ErrorKind::Cancelled {
-            return Some("run the same command again: finished pieces of a build are kept".into());
+            return Some("run the same command again: what is finished is kept".into());
         }
         Some(match self {
             Self::Corpus(error) => return error.hint(),
@@ -234,9 +380,25 @@ impl Error {
             }
             Self::Split(_) => "choose fewer `--overlap` words than `--words`".into(),
             Self::Store(error) => return error.hint(),
+            Self::SplitFolder(error) => return split_folder_hint(error),
             Self::Models(error) => return error.hint(),
-            Self::Index(error) => return error.hint(),
+            Self::Index(error) | Self::IndexFile { source: error, .. } => return error.hint(),
+            Self::UnknownIndex { .. } => "see `ragdex index --help`".into(),
+            Self::NoSuchIndex { kind, .. } => {
+                format!("make it: `ragdex index KB --index {kind}`")
+            }
+            Self::NoIndexLeft { .. } => "add `--index exact`, which takes no space".into(),
+            Self::IndexParameters { kind, .. } => {
+                format!("build it anew: `ragdex index KB --index {kind}`")
+            }
+            Self::Hub(error) => return error.hint(),
+            Self::IsFolder { .. } => "take the folder as it is wherever a model is named".into(),
+            Self::TargetExists { .. } => "name a new folder, or add `--force` to replace it".into(),
+            Self::TargetNoModel { .. } => "name a new folder: `--force` replaces models only".into(),
             Self::Rag(error) => return error.hint(),
+            Self::Exchange(error) => return error.hint(),
+            Self::NotEmpty { .. } => "name another folder, or add `--force` to replace this one".into(),
+            Self::NoVectors { .. } => "export a snapshot that has passages: see `ragdex info`".into(),
             Self::EmptyCorpus { .. } => {
                 "check the path and `--format`; a document needs a text".into()
             }
@@ -246,6 +408,10 @@ impl Error {
                  `--splitter` or `--tail`, or fewer `--words`"
                     .into()
             }
+            Self::MixedSources { .. } => {
+                "split the other source too, or read all of them by naming a `--format`".into()
+            }
+            Self::NoParquet { .. } => "split the source again `--to parquet`".into(),
             Self::MixedIds { .. } => {
                 "split them into tables of their own, or write `--to parquet` or `jsonl`".into()
             }
@@ -260,6 +426,17 @@ impl Error {
             }
             Self::ForeignVectors { .. } => {
                 "name the encoder that made the vectors, or embed anew with `--embeddings-column none`"
+                    .into()
+            }
+            Self::OpenGiven { .. } => "check the path and its permissions".into(),
+            Self::Given { .. } => {
+                "JSON lines expected: passages `{\"title\", \"text\", \"score\"}`, or questions \
+                 `{\"question\", \"passages\": […], \"answers\": […]}`"
+                    .into()
+            }
+            Self::VectorWidth { .. } => {
+                "encode the questions with the encoder that belongs to the one of the passages: \
+                 `ragdex info` names it"
                     .into()
             }
             Self::EncoderPair { .. } => {
@@ -283,9 +460,38 @@ impl Error {
                 "copy the files named back from a backup, or build the knowledge base anew".into()
             }
             Self::ScanCopy { source, .. } => source.hint(),
-            Self::Threads { .. } => "ask for fewer with `--threads`".into(),
+            Self::Threads { .. } | Self::Thread { .. } => {
+                "ask for fewer with `--threads`, or raise the limit of processes".into()
+            }
             Self::Cancelled(_) => return None,
         })
+    }
+}
+
+/// What helps where a folder of passages is to blame, not a knowledge base.
+fn split_folder_hint(error: &ragdex_store::Error) -> Option<String> {
+    use ragdex_store::Error as Store;
+    match error {
+        Store::Checksum { path, .. } | Store::DamagedSplit { path, .. }
+            if path.ends_with("embed.json") =>
+        {
+            Some("begin anew with `ragdex embed --restart`".into())
+        }
+        Store::Missing { .. }
+        | Store::Length { .. }
+        | Store::Checksum { .. }
+        | Store::Malformed { .. }
+        | Store::Json { .. }
+        | Store::Parquet { .. }
+        | Store::Rows { .. } => Some(
+            "the folder is damaged: copy the file back, or split the source again with `--restart`; \
+             `ragdex embed` makes lost vectors anew"
+                .into(),
+        ),
+        Store::Locked { .. } => {
+            Some("wait until it is done; all else was made, and is kept".into())
+        }
+        error => error.hint(),
     }
 }
 

@@ -4,19 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ragdex_models::{
-    BertEncoder, Checkpoint, Encoder, EncoderDescription, EncoderOptions, EncoderPair,
+    BertEncoder, Checkpoint, Encoder, EncoderDescription, EncoderOptions, EncoderPair, Precision,
     PrecisionChoice,
 };
 use ragdex_rag::RagModel;
 use serde_json::{Map, Value};
 
+use crate::checkpoints::open as open_checkpoint;
 use crate::presets::MINI;
 use crate::{Context, Error, ModelNames, Result};
-
-/// Opens a checkpoint: a folder, or else a model in the hub cache.
-fn open_checkpoint(name: &str) -> Result<Checkpoint> {
-    Ok(Checkpoint::open(&absolute_name(name))?)
-}
 
 /// Names a folder by its absolute path, so that the knowledge base finds it again from anywhere; other
 /// names stay.
@@ -44,8 +40,20 @@ fn open_bundled(
     Ok(Checkpoint::from_files(MINI, files)?)
 }
 
+/// The bundled encoder and the bundled generator, each with the settings that make an encoder of it.
+pub(crate) fn open_bundled_parts(
+    context: &Context<'_>,
+) -> Result<[(Checkpoint, EncoderOptions); 2]> {
+    let encoder = open_bundled(|bundled| bundled.encoder, context)?;
+    let generator = open_bundled(|bundled| bundled.generator, context)?;
+    Ok([
+        (encoder, EncoderOptions::bundled()),
+        (generator, EncoderOptions::default()),
+    ])
+}
+
 /// Loads an encoder with the settings of its checkpoint.
-fn open_encoder(
+pub(crate) fn open_encoder(
     name: &str,
     precision: PrecisionChoice,
     context: &Context<'_>,
@@ -116,13 +124,25 @@ pub(crate) fn open_question_encoder(
             expected: expected.to_string(),
             found: found.sha256.to_string(),
         }),
-        _ if name.is_none() && record(found).settings != recorded.question.settings => {
+        _ if name.is_none() && !has_settings(found, &recorded.question) => {
             Err(Error::OtherSettings {
                 id: found.id.clone(),
             })
         }
         _ => Ok(encoder),
     }
+}
+
+/// The field of the manifest that names the tokenizer; absent in knowledge bases of before it was recorded.
+const TOKENIZER: &str = "tokenizer_sha256";
+
+/// Whether an encoder reads texts as `recorded` says, as far as it says.
+fn has_settings(encoder: &EncoderDescription, recorded: &ragdex_store::Encoder) -> bool {
+    let mut settings = record(encoder).settings;
+    if !recorded.settings.contains_key(TOKENIZER) {
+        settings.remove(TOKENIZER);
+    }
+    settings == recorded.settings
 }
 
 /// The precision that the passages were embedded in.
@@ -159,16 +179,22 @@ pub(crate) fn record(description: &EncoderDescription) -> ragdex_store::Encoder 
 pub(crate) fn open_generator(
     name: &str,
     question_encoder: &str,
+    precision: Precision,
     context: &Context<'_>,
 ) -> Result<RagModel> {
     let device = ragdex_models::Device::Cpu;
     if name == MINI {
         let checkpoint = open_bundled(|bundled| bundled.generator, context)?;
-        return Ok(RagModel::assemble(&checkpoint, None, &device)?);
+        return Ok(RagModel::assemble_in(
+            &checkpoint,
+            None,
+            &device,
+            precision,
+        )?);
     }
     let checkpoint = open_checkpoint(name)?;
     if model_type(&checkpoint) == Some("rag") {
-        return Ok(RagModel::load_on(&checkpoint, &device)?);
+        return Ok(RagModel::load_in(&checkpoint, &device, precision)?);
     }
     let tokenizer = match question_encoder {
         MINI => None,
@@ -178,7 +204,8 @@ pub(crate) fn open_generator(
             is_dpr.then(|| encoder.tokenizer("")).transpose()?
         }
     };
-    Ok(RagModel::assemble(&checkpoint, tokenizer, &device)?)
+    let model = RagModel::assemble_in(&checkpoint, tokenizer, &device, precision)?;
+    Ok(model)
 }
 
 fn model_type(checkpoint: &Checkpoint) -> Option<&str> {

@@ -14,7 +14,7 @@ pub struct SearchResult {
     pub query: String,
     /// The snapshot that was searched.
     pub snapshot: u64,
-    /// The kind of index: `exact`.
+    /// The kind of index: `exact` or `hnsw`.
     pub index: String,
     /// Best first; equal scores by ascending id.
     pub passages: Vec<FoundPassage>,
@@ -64,8 +64,9 @@ pub struct AnswerResult {
     pub answer: String,
     /// `rag-token` or `rag-sequence`.
     pub model: String,
-    /// The snapshot that was asked.
-    pub snapshot: u64,
+    /// The snapshot that was asked; absent for passages that were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<u64>,
     /// As many answers as were asked for, best first.
     pub candidates: Vec<Candidate>,
     /// The passages that the model read, as they were ranked by the search.
@@ -84,6 +85,74 @@ pub struct Candidate {
     /// RAG-Token: the sum of log-probabilities, under beam search divided by the length penalty.
     /// RAG-Sequence: log p(y|x).
     pub score: f32,
+    /// p(z|x,y) of each passage, in the order of [`AnswerResult::passages`]; sums to 1.
+    pub posterior: Vec<f32>,
+    /// RAG-Token: where each token behind the start token comes from. Empty for RAG-Sequence, where one
+    /// passage carries all tokens.
+    pub provenance: Vec<TokenProvenance>,
+}
+
+/// Where a token comes from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TokenProvenance {
+    /// The token.
+    pub token: u32,
+    /// Its characters.
+    pub text: String,
+    /// For each passage p(z|x) p(y_t|x,z,y_<t), divided by the sum over all.
+    pub passages: Vec<f32>,
+}
+
+/// How likely given answers are.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScoreResult {
+    /// The question as it was asked.
+    pub question: String,
+    /// The snapshot that was asked; absent for passages that were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<u64>,
+    /// One for each answer, in the order given.
+    pub scores: Vec<CandidateScore>,
+    /// The passages that the model read.
+    pub passages: Vec<ScoredPassage>,
+    /// How long each step took.
+    pub milliseconds: AnswerTimes,
+}
+
+/// How likely one answer is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CandidateScore {
+    /// The answer.
+    pub text: String,
+    /// Its token ids: start token, begin token, words, end token.
+    pub tokens: Vec<u32>,
+    /// log p(y|x,z) for each passage, without the begin token.
+    pub passage_log_probs: Vec<f32>,
+    /// Under RAG-Token.
+    pub rag_token: ModelScore,
+    /// Under RAG-Sequence.
+    pub rag_sequence: ModelScore,
+}
+
+/// How likely an answer is under one model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelScore {
+    /// log p(y|x); RAG-Sequence leaves the begin token out, as its generation does.
+    pub log_prob: f32,
+    /// The training loss of the reference for the tokens without the start token.
+    pub loss: f32,
+    /// p(z|x,y) for each passage; sums to 1.
+    pub posterior: Vec<f32>,
+}
+
+/// A passage that answers were scored with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScoredPassage {
+    /// The passage and its score.
+    #[serde(flatten)]
+    pub passage: FoundPassage,
+    /// p(z|x); sums to 1.
+    pub prior: f64,
 }
 
 /// A passage that an answer may rest on.
@@ -206,6 +275,90 @@ pub struct SplitTimes {
     pub total: f64,
 }
 
+/// What embedding a split folder did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EmbedReport {
+    /// Which of the parts were to be made: `1/1` for all.
+    pub shard: String,
+    /// How many these are.
+    pub parts: u64,
+    /// Their passages by what became of them.
+    pub passages: EmbedCounts,
+    /// Tokens of the passages embedded, special ones included.
+    pub tokens: u64,
+    /// The share of the places computed that held no token, from 0 to 1; 0 where sequences are packed.
+    pub padding: f64,
+    /// The width of the vectors.
+    pub dimension: usize,
+    /// How vectors are stored: `f32` or `f16`.
+    pub vectors: String,
+    /// The encoder, as `embed.json` records it.
+    pub encoder: serde_json::Value,
+    /// Parts of the folder that have no vectors yet, those of other shards included.
+    pub remaining: u64,
+    /// Seconds of each step.
+    pub seconds: EmbedTimes,
+    /// The largest memory of the process, where the system tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
+}
+
+/// Passages by what became of them when they were embedded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct EmbedCounts {
+    /// All of them.
+    pub total: u64,
+    /// Those whose vectors were there.
+    pub kept: u64,
+    /// Those that went through the encoder.
+    pub embedded: u64,
+}
+
+/// Seconds of embedding a split folder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct EmbedTimes {
+    /// Reading, tokenising, computing and writing, which overlap.
+    pub embed: f64,
+    /// Everything: the encoder is loaded and finished parts are checked before.
+    pub total: f64,
+}
+
+/// What embedding a split folder would take.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EmbedEstimate {
+    /// Which of the parts: `1/1` for all.
+    pub shard: String,
+    /// Parts that are still to be made.
+    pub parts: u64,
+    /// Their passages.
+    pub passages: u64,
+    /// About how many tokens these have.
+    pub tokens: u64,
+    /// About how long it takes on this machine.
+    pub seconds: f64,
+    /// Bytes of the vectors.
+    pub bytes: u64,
+    /// What was embedded to know that.
+    pub sample: EmbedSample,
+    /// The width of the vectors.
+    pub dimension: usize,
+    /// How vectors would be stored: `f32` or `f16`.
+    pub vectors: String,
+    /// The encoder, as `embed.json` would record it.
+    pub encoder: serde_json::Value,
+}
+
+/// The passages that an estimate rests on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct EmbedSample {
+    /// How many.
+    pub passages: u64,
+    /// Their tokens.
+    pub tokens: u64,
+    /// How long they took.
+    pub seconds: f64,
+}
+
 /// Documents by what became of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct DocumentCounts {
@@ -287,12 +440,34 @@ pub struct EncoderPairInfo {
 /// One index of a snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct IndexInfo {
-    /// `exact`.
+    /// `exact` or `hnsw`.
     pub kind: String,
-    /// What it was built with.
+    /// What it was built with, and what it was measured to find.
     pub parameters: serde_json::Value,
     /// Bytes of its own files; 0 for an index that reads the vectors themselves.
     pub bytes: u64,
+    /// Bytes of its own files for each passage in it.
+    pub bytes_per_passage: f64,
+    /// Memory that lets a search read no disk. Files are mapped: with less, it is slower.
+    pub memory_bytes: u64,
+}
+
+/// What `index` did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IndexReport {
+    /// The snapshot with these indexes.
+    pub snapshot: u64,
+    /// Passages in it.
+    pub passages: u64,
+    /// All indexes that it has now.
+    pub indexes: Vec<IndexInfo>,
+    /// Whether it had them before, so that nothing was done.
+    pub unchanged: bool,
+    /// Seconds in all.
+    pub seconds: f64,
+    /// The largest memory of the process, where the system tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
 }
 
 /// What a check of a snapshot read; there is one only when everything holds.
@@ -303,5 +478,33 @@ pub struct VerifyReport {
     /// Files read.
     pub files: u64,
     /// Bytes read.
+    pub bytes: u64,
+}
+
+/// What an export wrote.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExportReport {
+    /// The folder.
+    pub folder: String,
+    /// The form of the files: `hf-dataset`, `parquet`, `jsonl`, `psgs-tsv`, `faiss-flat`.
+    pub to: String,
+    /// The snapshot.
+    pub snapshot: u64,
+    /// How many passages.
+    pub passages: u64,
+    /// The files, by name.
+    pub files: Vec<ExportedFile>,
+    /// Their length in all.
+    pub bytes: u64,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// A file of an export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExportedFile {
+    /// Its path within the folder.
+    pub path: String,
+    /// Its length.
     pub bytes: u64,
 }

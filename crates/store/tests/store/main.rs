@@ -6,6 +6,7 @@ mod build;
 mod contract;
 mod crash;
 mod damage;
+mod embed_folder;
 mod locks;
 mod masks;
 mod round_trip;
