@@ -129,6 +129,28 @@ fn splits_and_their_manifests_fit_their_schemas() {
 }
 
 #[test]
+fn embeddings_and_what_vouches_for_them_fit_their_schemas() {
+    let dir = Dir::new();
+    dir.write("a.txt", "The heron is a bird.");
+    dir.ragdex(["split", "a.txt", "-o", "out"]).succeeds();
+    let embed = |more: &[&str]| {
+        let arguments = ["embed", "out", "--json"];
+        let arguments = arguments.iter().chain(more);
+        dir.ragdex(arguments).succeeds().json().remove(0)
+    };
+    check("embed-estimate", &embed(&["--dry-run"]));
+    check("embed", &embed(&[]));
+    check("embed-estimate", &embed(&["--dry-run"]));
+    for (schema, file) in [
+        ("embed-manifest", "embed.json"),
+        ("embed-receipt", "receipts/part-00000.json"),
+    ] {
+        let content = std::fs::read(dir.path("out").join(file)).unwrap();
+        check(schema, &serde_json::from_slice(&content).unwrap());
+    }
+}
+
+#[test]
 fn questions_from_standard_input_are_answered_in_order() {
     let dir = Dir::new();
     dir.write("a.txt", "The heron is a bird.");

@@ -11,6 +11,7 @@ mod bad_input;
 mod build;
 mod convert;
 mod demo;
+mod embed;
 mod export;
 mod hot_swap;
 mod json;

@@ -1,5 +1,6 @@
 //! The command line as types. Parsing touches no file and no device.
 
+mod embed;
 mod export;
 mod history;
 mod models;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::embed::Embed;
 pub(crate) use self::export::{Export, ExportTarget};
 pub(crate) use self::history::{Diff, Gc, Rollback};
 pub(crate) use self::models::{Convert, ModelInfo, Models, Pull};
@@ -80,6 +82,7 @@ pub(crate) enum Command {
     Remove(Remove),
     Split(Box<Split>),
     Export(Export),
+    Embed(Box<Embed>),
     Search(Search),
     Answer(Box<Answer>),
     /// Show what a knowledge base holds: snapshot, counts, models, indexes, size.
@@ -112,7 +115,8 @@ pub(crate) enum Command {
 pub(crate) struct Build {
     /// The folder to make.
     pub kb: PathBuf,
-    /// Dumps, tables, folders, or `-` for standard input.
+    /// Dumps, tables, folders, or `-` for standard input. Folders made by `split` are taken as they are,
+    /// with the vectors that `embed` made, if they are the encoder's own.
     #[arg(required = true)]
     pub sources: Vec<PathBuf>,
     /// Throw away what an interrupted build left behind.
@@ -129,6 +133,10 @@ pub(crate) struct Build {
     /// How vectors are stored.
     #[arg(long, value_enum, default_value_t = VectorFormat::F32)]
     pub vectors: VectorFormat,
+    /// Tokens computed together: more need more memory, and help where the device idles [default: what
+    /// suits the device]. Results do not depend on it.
+    #[arg(long, value_name = "N")]
+    pub batch_tokens: Option<std::num::NonZeroUsize>,
     #[command(flatten)]
     pub reading: Reading,
     #[command(flatten)]

@@ -85,6 +85,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Remove(args) => commands::refresh::remove(&app, &args),
         Command::Export(args) => commands::export::run(&app, &args),
         Command::Split(args) => commands::split::run(&app, &args),
+        Command::Embed(args) => commands::embed::run(&app, &args),
         Command::Search(args) => commands::search::run(&app, &args),
         Command::Answer(args) => commands::answer::run(&app, &args),
         Command::Info(args) => commands::info::run(&app, &args),

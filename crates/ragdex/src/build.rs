@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use ragdex_core::{Document, Stage, Unit, Vectors};
 use ragdex_corpus::{Format, KeySet, Shard, Splitter};
-use ragdex_models::{Encoded, EncoderPair, PassageText};
+use ragdex_models::{EncoderPair, PassageText};
 use ragdex_store::{
     DocumentMeta, Draft, EmbeddingShape, EncoderPair as RecordedPair, Index, PassageRecord,
     SplitWriter, StagedPart, Staging, Store, Writer,
@@ -15,17 +15,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::checkpoints::fetch_named;
+use crate::embed::embed_staged;
 use crate::feed::{Feed, reads_stdin};
 use crate::models::{open_generator, open_pair, record};
 use crate::plan::plan;
 use crate::presets::{MINI, licences};
 use crate::recorded::Recorded;
 use crate::results::{BuildReport, BuildTimes, DocumentCounts, PassageCounts};
+use crate::split_source::SplitSource;
 use crate::vectors::TakenVectors;
 use crate::{BuildOptions, Context, Error, Result};
-
-/// Passages encoded in one call: enough work for all threads, and 6 MB of vectors of 768 dimensions.
-pub(crate) const ENCODE_PASSAGES: usize = 2048;
 
 /// The name in the manifest's source of the host of the wiki.
 pub(crate) const WIKI: &str = "wiki";
@@ -100,6 +99,7 @@ pub(crate) fn is_bad_source(error: &Error) -> bool {
         | Error::Vectors { .. }
         | Error::ForeignVectors { .. } => true,
         Error::Corpus(error) => error.is_bad_input(),
+        Error::SplitFolder(error) => !error.is_transient(),
         _ => false,
     }
 }
@@ -169,7 +169,7 @@ impl Build<'_> {
         let embedding = Instant::now();
         match &summary.vectors {
             Some(vectors) => self.take_over(&staging, &parts, vectors, passages)?,
-            None => self.embed(&staging, &parts, passages)?,
+            None => self.embed(&staging, &parts)?,
         }
         self.times.embed = embedding.elapsed().as_secs_f64();
         let committing = Instant::now();
@@ -205,6 +205,9 @@ impl Build<'_> {
         {
             return Ok(serde_json::from_value(summary).unwrap_or_default());
         }
+        if let Some(source) = SplitSource::find(&self.options.sources, &self.options.reading)? {
+            return self.copy(staging, &source);
+        }
         let options = self.options;
         let mut read_options =
             options
@@ -224,6 +227,29 @@ impl Build<'_> {
         let splitting = Instant::now();
         parts.finish(&json!(summary))?;
         self.times.split += splitting.elapsed().as_secs_f64();
+        Ok(summary)
+    }
+
+    /// Takes documents and passages as a split left them.
+    fn copy(&mut self, staging: &Staging<'_>, source: &SplitSource) -> Result<ReadSummary> {
+        let started = Instant::now();
+        let mut parts = staging.split_writer(self.options.part_passages)?;
+        let limit = self.options.reading.limit;
+        let copied = source.copy(&mut parts, limit, self.context)?;
+        let summary = ReadSummary {
+            documents: copied.documents,
+            skipped: copied.skipped,
+            wiki: None,
+            vectors: source.vectors(
+                self.encoders.context().description(),
+                self.shape(),
+                copied.left_out,
+                copied.is_whole,
+                self.context,
+            )?,
+        };
+        parts.finish(&json!(summary))?;
+        self.times.split = started.elapsed().as_secs_f64();
         Ok(summary)
     }
 
@@ -274,47 +300,11 @@ impl Build<'_> {
     }
 
     /// Embeds the parts that have no vectors yet.
-    fn embed(&self, staging: &Staging<'_>, parts: &[StagedPart], total: u64) -> Result<()> {
-        let reporter = self.context.reporter;
-        reporter.start(Stage::Embed, Unit::Passages, Some(total));
-        let finished = parts.iter().filter(|part| part.embedded().is_some());
-        let done = std::sync::atomic::AtomicU64::new(finished.map(StagedPart::n_passages).sum());
-        let on_progress = |encoded: Encoded| {
-            let n = encoded.texts as u64;
-            let before = done.fetch_add(n, std::sync::atomic::Ordering::Relaxed);
-            reporter.advance(Stage::Embed, before + n);
-        };
-        for part in parts.iter().filter(|part| part.embedded().is_none()) {
-            self.embed_part(staging, part, &on_progress)?;
-        }
-        reporter.finish(Stage::Embed);
-        Ok(())
-    }
-
-    fn embed_part(
-        &self,
-        staging: &Staging<'_>,
-        part: &StagedPart,
-        on_progress: &(dyn Fn(Encoded) + Sync),
-    ) -> Result<()> {
-        let encoder = self.encoders.context();
-        let shape = self.shape();
+    fn embed(&self, staging: &Staging<'_>, parts: &[StagedPart]) -> Result<()> {
         let mut options = self.context.encode_options();
-        options.on_progress = on_progress;
-        let mut writer = staging.embeddings_writer(part, shape);
-        let mut passages = staging.passages(part)?;
-        loop {
-            let records = passages.by_ref().take(ENCODE_PASSAGES);
-            let records = records.collect::<Result<Vec<PassageRecord>, _>>()?;
-            if records.is_empty() {
-                break;
-            }
-            let texts: Vec<PassageText<'_>> = records.iter().map(text).collect();
-            let vectors = encoder.encode_passages(&texts, &options)?;
-            let vectors = Vectors::f32(&vectors, shape.dim).expect("rows of the encoder's width");
-            writer.push(vectors)?;
-        }
-        Ok(writer.finish()?)
+        options.batch_tokens = self.options.batch_tokens;
+        let (encoder, reporter) = (self.encoders.context(), self.context.reporter);
+        embed_staged(staging, parts, encoder, self.shape(), &options, reporter)
     }
 
     /// Writes vectors that the source holds, after a look whether they are the encoder's own.

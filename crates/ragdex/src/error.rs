@@ -32,6 +32,9 @@ pub enum Error {
     /// Reading or writing the knowledge base.
     #[error(transparent)]
     Store(#[from] ragdex_store::Error),
+    /// Reading a folder of passages, or writing their vectors into it.
+    #[error(transparent)]
+    SplitFolder(ragdex_store::Error),
     /// Loading or running an encoder.
     #[error(transparent)]
     Models(#[from] ragdex_models::Error),
@@ -128,6 +131,18 @@ pub enum Error {
         documents: u64,
         /// The splitting rule.
         rule: String,
+    },
+    /// Folders of a split beside sources that are to be read.
+    #[error("`{}`: a folder of `ragdex split` expected, as the other sources are", other.display())]
+    MixedSources {
+        /// A source that is none.
+        other: PathBuf,
+    },
+    /// A split that wrote text, which cannot be embedded.
+    #[error("`{}`: Parquet files of passages expected, found none", path.display())]
+    NoParquet {
+        /// The folder.
+        path: PathBuf,
     },
     /// Passages with ids of their own and others for one table.
     #[error("`{}`: passages that have ids and documents that have none cannot share a table", path.display())]
@@ -251,6 +266,12 @@ pub enum Error {
         /// What the pool says.
         source: rayon::ThreadPoolBuildError,
     },
+    /// A thread could not be started.
+    #[error("a thread could not be started")]
+    Thread {
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The work was stopped.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -263,12 +284,15 @@ impl Error {
             Self::Cancelled(_)
             | Self::Corpus(ragdex_corpus::Error::Cancelled(_))
             | Self::Store(ragdex_store::Error::Cancelled(_))
+            | Self::SplitFolder(ragdex_store::Error::Cancelled(_))
             | Self::Models(ragdex_models::Error::Cancelled(_))
             | Self::Hub(ragdex_hub::Error::Cancelled(_))
             | Self::Index(ragdex_index::Error::Cancelled(_))
             | Self::Rag(ragdex_rag::Error::Cancelled(_)) => ErrorKind::Cancelled,
             Self::Store(ragdex_store::Error::Unfinished { .. }) => ErrorKind::BadInput,
-            Self::Store(error) if error.is_transient() => ErrorKind::Failed,
+            Self::Store(error) | Self::SplitFolder(error) if error.is_transient() => {
+                ErrorKind::Failed
+            }
             Self::Hub(error) if error.is_transient() => ErrorKind::Failed,
             Self::Models(ragdex_models::Error::Write { .. })
             | Self::Rag(ragdex_rag::Error::Models(ragdex_models::Error::Write { .. })) => {
@@ -277,6 +301,8 @@ impl Error {
             Self::Corpus(ragdex_corpus::Error::Read { .. })
             | Self::Models(ragdex_models::Error::Threads(_) | ragdex_models::Error::Candle(_))
             | Self::Store(ragdex_store::Error::Arrow { .. })
+            | Self::SplitFolder(ragdex_store::Error::Arrow { .. })
+            | Self::Thread { .. }
             | Self::Threads { .. } => ErrorKind::Failed,
             Self::Exchange(error) if !error.is_bad_input() => ErrorKind::Failed,
             _ => ErrorKind::BadInput,
@@ -299,6 +325,7 @@ impl Error {
             }
             Self::Split(_) => "choose fewer `--overlap` words than `--words`".into(),
             Self::Store(error) => return error.hint(),
+            Self::SplitFolder(error) => return split_folder_hint(error),
             Self::Models(error) => return error.hint(),
             Self::Index(error) => return error.hint(),
             Self::Hub(error) => return error.hint(),
@@ -328,6 +355,10 @@ impl Error {
                  `--splitter` or `--tail`, or fewer `--words`"
                     .into()
             }
+            Self::MixedSources { .. } => {
+                "split the other source too, or read all of them by naming a `--format`".into()
+            }
+            Self::NoParquet { .. } => "split the source again `--to parquet`".into(),
             Self::MixedIds { .. } => {
                 "split them into tables of their own, or write `--to parquet` or `jsonl`".into()
             }
@@ -364,7 +395,9 @@ impl Error {
             Self::Damaged { .. } => {
                 "copy the files named back from a backup, or build the knowledge base anew".into()
             }
-            Self::Threads { .. } => "ask for fewer with `--threads`".into(),
+            Self::Threads { .. } | Self::Thread { .. } => {
+                "ask for fewer with `--threads`, or raise the limit of processes".into()
+            }
             Self::Cancelled(_) => return None,
         })
     }
@@ -374,6 +407,33 @@ fn and_more(more: usize) -> String {
     match more {
         0 => String::new(),
         more => format!(", nor {more} others"),
+    }
+}
+
+/// What helps where a folder of passages is to blame, not a knowledge base.
+fn split_folder_hint(error: &ragdex_store::Error) -> Option<String> {
+    use ragdex_store::Error as Store;
+    match error {
+        Store::Checksum { path, .. } | Store::DamagedSplit { path, .. }
+            if path.ends_with("embed.json") =>
+        {
+            Some("begin anew with `ragdex embed --restart`".into())
+        }
+        Store::Missing { .. }
+        | Store::Length { .. }
+        | Store::Checksum { .. }
+        | Store::Malformed { .. }
+        | Store::Json { .. }
+        | Store::Parquet { .. }
+        | Store::Rows { .. } => Some(
+            "the folder is damaged: copy the file back, or split the source again with `--restart`; \
+             `ragdex embed` makes lost vectors anew"
+                .into(),
+        ),
+        Store::Locked { .. } => {
+            Some("wait until it is done; all else was made, and is kept".into())
+        }
+        error => error.hint(),
     }
 }
 

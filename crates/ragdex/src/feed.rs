@@ -7,7 +7,7 @@ use ragdex_core::{Document, Stage, Unit};
 use ragdex_corpus::{Item, ReadOptions, Source, Summary};
 
 use crate::plan::STDIN;
-use crate::vectors::TakenVectors;
+use crate::vectors::{TakenVectors, VectorsOf};
 use crate::{Context, Reading, Result};
 
 /// Documents between two reports of progress: a line for each would be most of the work.
@@ -119,6 +119,7 @@ impl<'a> Feed<'a> {
         let rest = self.records..self.source.summary().records;
         self.left_out.extend(rest);
         Some(TakenVectors {
+            of: VectorsOf::Column,
             files: self.source.files().to_vec(),
             left_out: std::mem::take(&mut self.left_out),
             is_whole: self.given < self.limit,

@@ -8,7 +8,8 @@
 //! and [`remove`] change single documents. Each commits a snapshot: [`history`] lists them, [`diff()`] compares
 //! two, [`rollback`] returns to one, [`gc`] and [`compact`] free the disk.
 //!
-//! [`split()`] does the first half alone: sources to files of passages that others read.
+//! [`split()`] does the first half alone: sources to files of passages that others read; [`embed()`] computes
+//! their vectors, on one machine or many, and [`build()`] takes both over.
 //!
 //! Every call takes a [`Context`]: who hears of progress, what may stop the work, where models run.
 //!
@@ -39,6 +40,7 @@ mod build;
 pub mod checkpoints;
 mod context;
 mod diff;
+mod embed;
 mod error;
 mod export;
 mod feed;
@@ -53,12 +55,14 @@ mod refresh;
 pub mod results;
 mod search;
 mod split;
+mod split_source;
 mod vectors;
 
 pub use answer::{AnswerOptions, Answerer};
 pub use build::build;
 pub use context::{Bundled, Context, Device, DeviceError, set_threads};
 pub use diff::diff;
+pub use embed::{EmbedJob, embed, estimate_embed};
 pub use error::{Error, ErrorKind, Result};
 pub use export::{ExportJob, ExportTarget, export};
 pub use history::{gc, history, rollback};

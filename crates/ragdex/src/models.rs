@@ -53,7 +53,7 @@ pub(crate) fn open_bundled_parts(
 }
 
 /// Loads an encoder with the settings of its checkpoint.
-fn open_encoder(
+pub(crate) fn open_encoder(
     name: &str,
     precision: PrecisionChoice,
     context: &Context<'_>,
@@ -124,7 +124,7 @@ pub(crate) fn open_question_encoder(
             expected: expected.to_string(),
             found: found.sha256.to_string(),
         }),
-        _ if name.is_none() && record(found).settings != recorded.question.settings => {
+        _ if name.is_none() && !has_settings(found, &recorded.question) => {
             Err(Error::OtherSettings {
                 id: found.id.clone(),
             })
@@ -154,10 +154,22 @@ pub(crate) fn open_context_encoder(
             found: sha256.to_string(),
         });
     }
-    if found.settings != recorded.context.settings {
+    if !has_settings(encoder.description(), &recorded.context) {
         return Err(Error::OtherSettings { id: id.clone() });
     }
     Ok(encoder)
+}
+
+/// The field of the manifest that names the tokenizer; absent in knowledge bases of before it was recorded.
+const TOKENIZER: &str = "tokenizer_sha256";
+
+/// Whether an encoder reads texts as `recorded` says, as far as it says.
+fn has_settings(encoder: &EncoderDescription, recorded: &ragdex_store::Encoder) -> bool {
+    let mut settings = record(encoder).settings;
+    if !recorded.settings.contains_key(TOKENIZER) {
+        settings.remove(TOKENIZER);
+    }
+    settings == recorded.settings
 }
 
 /// The precision that the passages were embedded in.

@@ -1,6 +1,7 @@
 //! What a build is asked for.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use ragdex_core::Element;
@@ -31,6 +32,8 @@ pub struct BuildOptions {
     pub restart: bool,
     /// Passages of a part, at least: what an interruption costs at most.
     pub part_passages: u64,
+    /// See [`EncodeOptions::batch_tokens`](ragdex_models::EncodeOptions::batch_tokens); changes no result.
+    pub batch_tokens: Option<NonZeroUsize>,
 }
 
 impl BuildOptions {
@@ -50,6 +53,7 @@ impl Default for BuildOptions {
             element: Element::default(),
             restart: false,
             part_passages: Self::DEFAULT_PART_PASSAGES,
+            batch_tokens: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use ragdex_models::EncoderPair;
 use serde_json::{Value, json};
 use walkdir::WalkDir;
 
+use crate::split_source::SplitSource;
 use crate::{BuildOptions, Error, Reading, Result, SplitJob};
 
 /// Standard input among the sources.
@@ -21,7 +22,10 @@ pub(crate) const STDIN: &str = "-";
 pub(crate) fn plan(kb: &Path, options: &BuildOptions, encoders: &EncoderPair) -> Result<Value> {
     Ok(json!({
         "command": "build",
-        "sources": sources(&options.sources, kb)?,
+        "sources": match SplitSource::find(&options.sources, &options.reading)? {
+            Some(split) => split.plan()?,
+            None => sources(&options.sources, kb)?,
+        },
         "reading": reading(&options.reading, options.splitting.rule)?,
         "splitting": options.splitting,
         "context_encoder": encoders.context().description(),

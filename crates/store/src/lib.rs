@@ -78,7 +78,8 @@ pub use path::{KbPath, PathError};
 pub use rows::PartRows;
 pub use snapshot::{PartEmbeddings, Snapshot};
 pub use split_folder::{
-    Begun, PartsWriter, SplitFolder, SplitManifest, SplitName, SplitPart, SplitRun, TextFile,
+    Begun, EmbedManifest, EmbedPart, PartsWriter, SplitEmbeddings, SplitFolder, SplitManifest,
+    SplitName, SplitPart, SplitPartWriter, SplitRun, TextFile,
 };
 pub use staging::{
     DEFAULT_PART_PASSAGES, Draft, EmbeddingsWriter, IndexWriter, Prepared, SplitWriter, StagedPart,

@@ -27,7 +27,7 @@ pub use passages::{PassageRecord, passages_schema};
 use documents::DocumentsWriter;
 use passages::PassagesWriter;
 
-pub(crate) use embeddings::{EmbeddingsFile, write_embeddings};
+pub(crate) use embeddings::{EmbeddingsFile, EmbeddingsFileWriter};
 pub(crate) use part::PartWriter;
 pub(crate) use passages::read_hash;
 pub(crate) use table::TableFile;

@@ -9,7 +9,7 @@ use crate::files::{DocumentMeta, PartWriter};
 use crate::{Error, KbPath, Result, names};
 
 /// Passages of a part, unless the caller says otherwise: with 768 dimensions in f32, 25 MB of vectors
-/// are held in memory while they are computed and are what an interruption costs at most.
+/// are what an interruption costs at most.
 pub const DEFAULT_PART_PASSAGES: u64 = 8192;
 
 /// Writes documents with their passages into parts, giving out passage ids.

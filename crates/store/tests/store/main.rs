@@ -7,6 +7,7 @@ mod contract;
 mod crash;
 mod damage;
 mod deletions;
+mod embed_folder;
 mod locks;
 mod masks;
 mod round_trip;
