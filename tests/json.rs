@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::util::{Dir, repository};
 
+/// Holds a value against a schema, and the schema against the value's fields.
 #[track_caller]
 pub(crate) fn check(schema: &str, value: &Value) {
     let path = repository(&format!("schemas/{schema}.schema.json"));
@@ -75,6 +76,17 @@ fn every_result_fits_its_schema() {
         };
         assert!((sum("prior") - 1.0).abs() < 1e-5 && (sum("posterior") - 1.0).abs() < 1e-5);
     }
+    let scored = [
+        "answer",
+        "kb",
+        "--json",
+        "Into what?",
+        "--score",
+        "the Elbe",
+    ];
+    let scored = dir.ragdex(scored).succeeds().json();
+    check("score", &scored[0]);
+    assert_eq!(scored[0]["passages"].as_array().unwrap().len(), 2);
     let info = dir.ragdex(["info", "kb", "--json"]).succeeds().json();
     check("info", &info[0]);
     assert_eq!(info[0]["documents"], 2);

@@ -6,6 +6,7 @@
     reason = "a test says what is wrong by failing and printing"
 )]
 
+mod answers;
 mod architecture;
 mod bad_input;
 mod build;
@@ -14,6 +15,7 @@ mod demo;
 mod embed;
 mod export;
 mod hot_swap;
+mod index;
 mod json;
 mod kill;
 mod models;

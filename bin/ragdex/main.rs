@@ -86,6 +86,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Export(args) => commands::export::run(&app, &args),
         Command::Split(args) => commands::split::run(&app, &args),
         Command::Embed(args) => commands::embed::run(&app, &args),
+        Command::Index(args) => commands::index::run(&app, &args),
         Command::Search(args) => commands::search::run(&app, &args),
         Command::Answer(args) => commands::answer::run(&app, &args),
         Command::Info(args) => commands::info::run(&app, &args),

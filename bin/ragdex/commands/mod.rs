@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod embed;
 pub(crate) mod export;
 pub(crate) mod history;
+pub(crate) mod index;
 pub(crate) mod info;
 pub(crate) mod models;
 mod questions;

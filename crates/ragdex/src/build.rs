@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use ragdex_core::{Document, Stage, Unit, Vectors};
 use ragdex_corpus::{Format, KeySet, Shard, Splitter};
-use ragdex_models::{EncoderPair, PassageText};
+use ragdex_models::{EncoderPair, PassageText, Precision};
 use ragdex_store::{
     DocumentMeta, Draft, EmbeddingShape, EncoderPair as RecordedPair, Index, PassageRecord,
     SplitWriter, StagedPart, Staging, Store, Writer,
@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::checkpoints::fetch_named;
 use crate::embed::embed_staged;
 use crate::feed::{Feed, reads_stdin};
+use crate::indexes::{Graphs, make_indexes, note_plan};
 use crate::models::{open_generator, open_pair, record};
 use crate::plan::plan;
 use crate::presets::{MINI, licences};
@@ -109,7 +110,10 @@ pub(crate) fn is_bad_source(error: &Error) -> bool {
 fn check_generator(options: &BuildOptions, context: &Context<'_>) -> Result<()> {
     match &*options.models.generator {
         MINI => Ok(()),
-        name => open_generator(name, &options.models.question_encoder, context).map(drop),
+        name => {
+            let question_encoder = &options.models.question_encoder;
+            open_generator(name, question_encoder, Precision::default(), context).map(drop)
+        }
     }
 }
 
@@ -158,6 +162,7 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn run(mut self, staging: Staging<'_>, started: Instant) -> Result<BuildReport> {
+        self.tell_plan(None);
         let summary = self.split(&staging)?;
         let parts = staging.parts()?;
         let passages = parts.iter().map(StagedPart::n_passages).sum();
@@ -166,6 +171,7 @@ impl Build<'_> {
                 sources: self.options.sources.clone(),
             });
         }
+        self.tell_plan(Some(passages));
         let embedding = Instant::now();
         match &summary.vectors {
             Some(vectors) => self.take_over(&staging, &parts, vectors, passages)?,
@@ -173,7 +179,9 @@ impl Build<'_> {
         }
         self.times.embed = embedding.elapsed().as_secs_f64();
         let committing = Instant::now();
-        let snapshot = staging.prepare(self.draft(&summary)?)?.commit()?;
+        let indexes = &self.options.indexes;
+        let indexes = make_indexes(&staging, &[], indexes, Graphs::Kept, self.context)?;
+        let snapshot = staging.prepare(self.draft(&summary, indexes)?)?.commit()?;
         self.times.index = committing.elapsed().as_secs_f64();
         self.times.total = started.elapsed().as_secs_f64();
         Ok(BuildReport {
@@ -387,6 +395,19 @@ impl Build<'_> {
         Ok(())
     }
 
+    /// Tells what vectors and indexes will take.
+    fn tell_plan(&self, passages: Option<u64>) {
+        let shape = self.shape();
+        let indexes = &self.options.indexes;
+        note_plan(
+            shape.dim,
+            shape.element,
+            passages,
+            indexes,
+            self.context.reporter,
+        );
+    }
+
     fn shape(&self) -> EmbeddingShape {
         EmbeddingShape {
             dim: self.encoders.context().dim(),
@@ -394,15 +415,10 @@ impl Build<'_> {
         }
     }
 
-    fn draft(&self, summary: &ReadSummary) -> Result<Draft> {
+    fn draft(&self, summary: &ReadSummary, indexes: Vec<Index>) -> Result<Draft> {
         let models = &self.options.models;
         let sources = self.options.sources.iter();
         let sources: Vec<Value> = sources.map(|path| json!(path.to_string_lossy())).collect();
-        let exact = Index {
-            kind: "exact".into(),
-            parameters: Map::new(),
-            files: Vec::new(),
-        };
         Ok(Draft {
             created: SystemTime::now(),
             command: "build".into(),
@@ -411,7 +427,7 @@ impl Build<'_> {
                 question: record(self.encoders.question().description()),
             }),
             splitting: object(json!(self.options.splitting)),
-            indexes: vec![exact],
+            indexes,
             source: source_of(
                 &sources,
                 self.options.reading.format,

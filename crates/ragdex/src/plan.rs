@@ -33,6 +33,11 @@ pub(crate) fn plan(kb: &Path, options: &BuildOptions, encoders: &EncoderPair) ->
         "generator": options.models.generator,
         "vectors": options.element.to_string(),
         "part_passages": options.part_passages,
+        "indexes": {
+            "kinds": options.indexes.kinds,
+            "connectivity": options.indexes.hnsw.connectivity,
+            "expansion_add": options.indexes.hnsw.expansion_add,
+        },
     }))
 }
 

@@ -14,7 +14,7 @@ pub struct SearchResult {
     pub query: String,
     /// The snapshot that was searched.
     pub snapshot: u64,
-    /// The kind of index: `exact`.
+    /// The kind of index: `exact` or `hnsw`.
     pub index: String,
     /// Best first; equal scores by ascending id.
     pub passages: Vec<FoundPassage>,
@@ -64,8 +64,9 @@ pub struct AnswerResult {
     pub answer: String,
     /// `rag-token` or `rag-sequence`.
     pub model: String,
-    /// The snapshot that was asked.
-    pub snapshot: u64,
+    /// The snapshot that was asked; absent for passages that were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<u64>,
     /// As many answers as were asked for, best first.
     pub candidates: Vec<Candidate>,
     /// The passages that the model read, as they were ranked by the search.
@@ -84,6 +85,74 @@ pub struct Candidate {
     /// RAG-Token: the sum of log-probabilities, under beam search divided by the length penalty.
     /// RAG-Sequence: log p(y|x).
     pub score: f32,
+    /// p(z|x,y) of each passage, in the order of [`AnswerResult::passages`]; sums to 1.
+    pub posterior: Vec<f32>,
+    /// RAG-Token: where each token behind the start token comes from. Empty for RAG-Sequence, where one
+    /// passage carries all tokens.
+    pub provenance: Vec<TokenProvenance>,
+}
+
+/// Where a token comes from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TokenProvenance {
+    /// The token.
+    pub token: u32,
+    /// Its characters.
+    pub text: String,
+    /// For each passage p(z|x) p(y_t|x,z,y_<t), divided by the sum over all.
+    pub passages: Vec<f32>,
+}
+
+/// How likely given answers are.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScoreResult {
+    /// The question as it was asked.
+    pub question: String,
+    /// The snapshot that was asked; absent for passages that were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<u64>,
+    /// One for each answer, in the order given.
+    pub scores: Vec<CandidateScore>,
+    /// The passages that the model read.
+    pub passages: Vec<ScoredPassage>,
+    /// How long each step took.
+    pub milliseconds: AnswerTimes,
+}
+
+/// How likely one answer is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CandidateScore {
+    /// The answer.
+    pub text: String,
+    /// Its token ids: start token, begin token, words, end token.
+    pub tokens: Vec<u32>,
+    /// log p(y|x,z) for each passage, without the begin token.
+    pub passage_log_probs: Vec<f32>,
+    /// Under RAG-Token.
+    pub rag_token: ModelScore,
+    /// Under RAG-Sequence.
+    pub rag_sequence: ModelScore,
+}
+
+/// How likely an answer is under one model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelScore {
+    /// log p(y|x); RAG-Sequence leaves the begin token out, as its generation does.
+    pub log_prob: f32,
+    /// The training loss of the reference for the tokens without the start token.
+    pub loss: f32,
+    /// p(z|x,y) for each passage; sums to 1.
+    pub posterior: Vec<f32>,
+}
+
+/// A passage that answers were scored with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScoredPassage {
+    /// The passage and its score.
+    #[serde(flatten)]
+    pub passage: FoundPassage,
+    /// p(z|x); sums to 1.
+    pub prior: f64,
 }
 
 /// A passage that an answer may rest on.
@@ -491,12 +560,34 @@ pub struct EncoderPairInfo {
 /// One index of a snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct IndexInfo {
-    /// `exact`.
+    /// `exact` or `hnsw`.
     pub kind: String,
-    /// What it was built with.
+    /// What it was built with, and what it was measured to find.
     pub parameters: serde_json::Value,
     /// Bytes of its own files; 0 for an index that reads the vectors themselves.
     pub bytes: u64,
+    /// Bytes of its own files for each passage in it.
+    pub bytes_per_passage: f64,
+    /// Memory that lets a search read no disk. Files are mapped: with less, it is slower.
+    pub memory_bytes: u64,
+}
+
+/// What `index` did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IndexReport {
+    /// The snapshot with these indexes.
+    pub snapshot: u64,
+    /// Passages in it.
+    pub passages: u64,
+    /// All indexes that it has now.
+    pub indexes: Vec<IndexInfo>,
+    /// Whether it had them before, so that nothing was done.
+    pub unchanged: bool,
+    /// Seconds in all.
+    pub seconds: f64,
+    /// The largest memory of the process, where the system tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
 }
 
 /// What a check of a snapshot read; there is one only when everything holds.

@@ -11,6 +11,7 @@ use crate::files::{
     DocumentRecord, EmbeddingShape, EmbeddingsFile, PassageRecord, RowIds, RowMask, TableFile,
 };
 use crate::manifest::{FileEntry, Part};
+use crate::snapshot::PartEmbeddings;
 use crate::storage::Files;
 use crate::{Error, Result};
 
@@ -83,6 +84,13 @@ impl OpenPart {
     pub(crate) fn embeddings(&self, shape: EmbeddingShape) -> Result<EmbeddingsFile> {
         let path = self.files.locate(&self.entry.embeddings.path);
         EmbeddingsFile::open(self.embeddings.clone(), &path, self.entry.n_passages, shape)
+    }
+
+    /// The vectors with ids and deletions.
+    pub(crate) fn vectors(&self, shape: EmbeddingShape) -> Result<PartEmbeddings> {
+        let file = self.embeddings(shape)?;
+        let deleted = self.deleted_passages().cloned();
+        Ok(PartEmbeddings::new(file, self.ids()?.clone(), deleted))
     }
 
     /// The deleted passages, by row.

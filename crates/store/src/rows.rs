@@ -66,7 +66,7 @@ impl<'s> PartRows<'s> {
             path: self.snapshot.locate(&self.part().embeddings.path),
         })?;
         let ids = self.part.ids()?.clone();
-        Ok(PartEmbeddings::new(self.part.embeddings(shape)?, ids))
+        Ok(PartEmbeddings::new(self.part.embeddings(shape)?, ids, None))
     }
 
     /// The documents that are deleted.

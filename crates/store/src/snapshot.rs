@@ -189,15 +189,7 @@ impl Snapshot {
             return Ok(Vec::new());
         };
         let parts = self.inner.parts.iter();
-        parts
-            .map(|part| {
-                Ok(PartEmbeddings {
-                    file: part.embeddings(shape)?,
-                    ids: part.ids()?.clone(),
-                    deleted: part.deleted_passages().cloned(),
-                })
-            })
-            .collect()
+        parts.map(|part| part.vectors(shape)).collect()
     }
 
     pub(crate) fn parts(&self) -> &[OpenPart] {
@@ -266,12 +258,8 @@ pub struct PartEmbeddings {
 }
 
 impl PartEmbeddings {
-    pub(crate) fn new(file: EmbeddingsFile, ids: RowIds) -> Self {
-        Self {
-            file,
-            ids,
-            deleted: None,
-        }
+    pub(crate) fn new(file: EmbeddingsFile, ids: RowIds, deleted: Option<RowMask>) -> Self {
+        Self { file, ids, deleted }
     }
 
     /// The vectors in row order; ragdex writes them as one block.

@@ -219,6 +219,13 @@ impl Encoder for BertEncoder {
         )
     }
 
+    fn question_overflow(&self, question: &str) -> Result<Option<usize>, Error> {
+        let prompt = &self.description.question_prompt;
+        let limit = self.description.max_tokens;
+        self.tokenizer
+            .overflow(&format!("{prompt}{question}"), limit)
+    }
+
     fn encode(&self, texts: &Prepared, options: &EncodeOptions<'_>) -> Result<Vec<f32>, Error> {
         self.check_texts(texts)?;
         let max_tokens = options

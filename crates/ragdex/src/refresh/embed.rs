@@ -10,7 +10,7 @@ use super::stored::{StoredVectors, Wanted};
 use crate::build::text;
 use crate::{Context, Result};
 
-/// Passages looked at in one go: enough new ones for all threads, and 6 MB of vectors of 768 dimensions.
+/// Passages encoded in one call: enough work for all threads, and 6 MB of vectors of 768 dimensions.
 const ENCODE_PASSAGES: usize = 2048;
 
 /// The passages of the parts that have no vectors yet and whose ids are new.

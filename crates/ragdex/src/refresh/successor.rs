@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use ragdex_models::Encoder;
 use ragdex_store::{
-    Draft, EmbeddingShape, FileEntry, Index, Part, Snapshot, SplitWriter, StagedPart, Staging,
+    Draft, EmbeddingShape, FileEntry, Part, Snapshot, SplitWriter, StagedPart, Staging,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use super::deletions::Deletions;
 use super::embed::{self, Embedding};
 use super::rewrite::{Policy, rewrite};
 use super::stored::{StoredVectors, Wanted, moved};
+use crate::indexes::{Graphs, make_indexes, recorded_options};
 use crate::results::{BuildTimes, DocumentCounts, PassageCounts};
 use crate::{Context, Result};
 
@@ -139,10 +140,12 @@ impl Successor<'_> {
         .run(&parts)?;
         times.embed = started.elapsed().as_secs_f64();
         let started = Instant::now();
+        let kinds = recorded_options(self.base.manifest());
+        let indexes = make_indexes(&staging, &settled.keep, &kinds, Graphs::Kept, self.context)?;
         let draft = Draft {
             keep: settled.keep.clone(),
             shape: Some(self.shape),
-            indexes: self.indexes(),
+            indexes,
             ..draft
         };
         let snapshot = staging.prepare(draft)?.commit()?;
@@ -158,18 +161,9 @@ impl Successor<'_> {
         let wanted = embed::wanted(staging, parts, next_passage)?;
         StoredVectors::find(self.base, &wanted, self.context)
     }
-
-    /// The indexes of the next snapshot: those that read the vectors themselves follow by that alone.
-    fn indexes(&self) -> Vec<Index> {
-        let indexes = self.base.manifest().indexes.iter();
-        indexes
-            .filter(|index| index.files.is_empty())
-            .cloned()
-            .collect()
-    }
 }
 
-/// A value as the map that a manifest wants.
+/// The sources that a manifest names.
 pub(super) fn paths_of(source: &serde_json::Map<String, Value>) -> Vec<Value> {
     let paths = source.get("paths").and_then(Value::as_array);
     paths.cloned().unwrap_or_default()
