@@ -286,6 +286,14 @@ pub enum Error {
         /// The others.
         more: Vec<ragdex_store::Error>,
     },
+    /// A scan copy that is not that of the vectors beside it.
+    #[error("`{}`: {source}", path.display())]
+    ScanCopy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ragdex_index::CodesError,
+    },
     /// No kind of index of this name.
     #[error("`exact` or `hnsw` expected, found `{name}`")]
     UnknownIndex {
@@ -491,6 +499,7 @@ impl Error {
             Self::Damaged { .. } => {
                 "copy the files named back from a backup, or build the knowledge base anew".into()
             }
+            Self::ScanCopy { source, .. } => source.hint(),
             Self::Threads { .. } | Self::Thread { .. } => {
                 "ask for fewer with `--threads`, or raise the limit of processes".into()
             }
