@@ -330,7 +330,7 @@ fn a_score_lies_in_its_interval_also_for_the_question_that_the_codes_mislead_mos
             // Along what the codes leave out, Cauchy and Schwarz are equal.
             let left = |i: usize| {
                 let said = f64::from(codes.mean()[i]) + scale * f64::from(code(i));
-                ((f64::from(vector[i]) - said) * 1e3) as f32
+                ((f64::from(vector[i]) - said) * 1e3).clamp(-1e30, 1e30) as f32
             };
             let question: Vec<f32> = (0..dim).map(left).collect();
             let question = Question::read(Vectors::f32(&question, dim).unwrap()).unwrap();
