@@ -379,7 +379,12 @@ impl Error {
                 ErrorKind::Failed
             }
             Self::Corpus(ragdex_corpus::Error::Read { .. })
-            | Self::Models(ragdex_models::Error::Threads(_) | ragdex_models::Error::Candle(_))
+            | Self::Models(
+                ragdex_models::Error::Threads(_)
+                | ragdex_models::Error::Candle(_)
+                | ragdex_models::Error::DeviceFailed { .. }
+                | ragdex_models::Error::DeviceMemory { .. },
+            )
             | Self::Store(ragdex_store::Error::Arrow { .. })
             | Self::SplitFolder(ragdex_store::Error::Arrow { .. })
             | Self::Thread { .. }
