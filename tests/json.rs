@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::util::{Dir, repository};
 
 #[track_caller]
-fn check(schema: &str, value: &Value) {
+pub(crate) fn check(schema: &str, value: &Value) {
     let path = repository(&format!("schemas/{schema}.schema.json"));
     let schema: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
@@ -36,6 +36,8 @@ fn every_result_fits_its_schema() {
         .succeeds()
         .json();
     check("build", &build[0]);
+    let export = ["export", "kb", "-o", "out", "--to", "jsonl", "--json"];
+    check("export", &dir.ragdex(export).succeeds().json()[0]);
     let search = dir.ragdex([
         "search",
         "kb",

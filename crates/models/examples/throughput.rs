@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(serde_json::from_str)
         .collect::<Result<_, _>>()?;
     let texts: Vec<PassageText<'_>> = records.iter().map(text).collect();
-    let checkpoint = Checkpoint::open(model)?;
+    let checkpoint = Checkpoint::from_folder(model)?;
     let is_bundled = !fs::exists(format!("{model}/modules.json"))?;
     let mut options = if is_bundled {
         EncoderOptions::bundled()

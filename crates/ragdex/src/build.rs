@@ -14,6 +14,7 @@ use ragdex_store::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::checkpoints::fetch_named;
 use crate::embed::embed_staged;
 use crate::feed::{Feed, reads_stdin};
 use crate::kb::GENERATOR;
@@ -53,6 +54,7 @@ pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Resu
         });
     }
     Splitter::new(options.splitting)?;
+    fetch_named(&options.models, context)?;
     let encoders = open_pair(&options.models, context)?;
     check_generator(options, context)?;
     let plan = plan(path, options, &encoders)?;

@@ -33,9 +33,11 @@
 
 mod answer;
 mod build;
+pub mod checkpoints;
 mod context;
 mod embed;
 mod error;
+mod export;
 mod feed;
 mod kb;
 mod models;
@@ -53,6 +55,7 @@ pub use build::build;
 pub use context::{Bundled, Context, Device, DeviceError, set_threads};
 pub use embed::{EmbedJob, embed, estimate_embed};
 pub use error::{Error, ErrorKind, Result};
+pub use export::{ExportJob, ExportTarget, export};
 pub use kb::KnowledgeBase;
 pub use options::{BuildOptions, ModelNames, Reading};
 pub use ragdex_core::{Cancel, Cancelled, Element, NoReporter, Reporter, Stage, Unit, is_catching};
