@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use ragdex::results::{
-    AnswerResult, BuildReport, EmbedEstimate, EmbedReport, FoundPassage, Info, SearchResult,
-    SourcePassage, SplitReport, SplitSummary,
+    AnswerResult, BuildReport, EmbedEstimate, EmbedReport, FoundPassage, IndexInfo, IndexReport,
+    Info, ScoreResult, SearchResult, SourcePassage, SplitReport, SplitSummary,
 };
 use serde::Serialize;
 
@@ -58,6 +58,30 @@ impl Output {
             "  read {:.1} s, split {:.1} s, embed {:.1} s, index {:.1} s, total {:.1} s",
             seconds.read, seconds.split, seconds.embed, seconds.index, seconds.total
         )?;
+        peak_memory(out, report.peak_memory_bytes)
+    }
+
+    /// Prints the indexes that a knowledge base has now.
+    pub(crate) fn index(&self, kb: &str, report: &IndexReport) -> io::Result<()> {
+        if self.json {
+            return json(report);
+        }
+        let out = &mut anstream::stdout().lock();
+        let passages = report.passages;
+        let done = if report.unchanged {
+            ", made before, nothing to do"
+        } else {
+            ""
+        };
+        writeln!(
+            out,
+            "{kb}: snapshot {}, {passages} passages{done}",
+            report.snapshot
+        )?;
+        for index in &report.indexes {
+            writeln!(out, "  index {}", described(index))?;
+        }
+        write!(out, "  total {:.1} s", report.seconds)?;
         peak_memory(out, report.peak_memory_bytes)
     }
 
@@ -193,6 +217,9 @@ impl Output {
         } else {
             writeln!(out, "{ANSWER}{answer}{ANSWER:#}")?;
         }
+        if self.whole {
+            provenance(out, result)?;
+        }
         for other in result.candidates.iter().skip(1) {
             let text = printable(other.text.trim());
             writeln!(out, "{FAINT}or: {text} ({:.2}){FAINT:#}", other.score)?;
@@ -204,6 +231,39 @@ impl Output {
             );
             heading(out, place + 1, &source.passage, &weights)?;
             self.passage(out, &source.passage.text, &source.answer_spans)?;
+        }
+        writeln!(out)
+    }
+
+    /// Prints how likely given answers are, and the passages that they were scored with.
+    pub(crate) fn scores(&self, result: &ScoreResult) -> io::Result<()> {
+        if self.json {
+            return json(result);
+        }
+        let out = &mut anstream::stdout().lock();
+        writeln!(out, "{TITLE}{}{TITLE:#}", printable(&result.question))?;
+        for score in &result.scores {
+            let (token, sequence) = (&score.rag_token, &score.rag_sequence);
+            writeln!(
+                out,
+                "{ANSWER}{}{ANSWER:#}: log p {:.4} as rag-token, {:.4} as rag-sequence; loss {:.4}, {:.4}",
+                printable(&score.text),
+                token.log_prob,
+                sequence.log_prob,
+                token.loss,
+                sequence.loss
+            )?;
+            writeln!(
+                out,
+                "     {FAINT}posterior {} as rag-token, {} as rag-sequence{FAINT:#}",
+                largest(&token.posterior),
+                largest(&sequence.posterior)
+            )?;
+        }
+        for scored in &result.passages {
+            let prior = format!(", prior {:.2}", scored.prior);
+            heading(out, scored.passage.rank, &scored.passage, &prior)?;
+            self.passage(out, &scored.passage.text, &[])?;
         }
         writeln!(out)
     }
@@ -235,11 +295,7 @@ impl Output {
             writeln!(out, "generator         {generator}")?;
         }
         for index in &info.indexes {
-            writeln!(
-                out,
-                "index             {} ({} bytes)",
-                index.kind, index.bytes
-            )?;
+            writeln!(out, "index             {}", described(index))?;
         }
         writeln!(out, "on disk           {:.1} MB", info.bytes as f64 / 1e6)
     }
@@ -288,6 +344,59 @@ fn duration(seconds: f64) -> String {
         s if s < 172_800.0 => format!("{:.1} hours", s / 3600.0),
         s => format!("{:.1} days", s / 86_400.0),
     }
+}
+
+/// An index with what it takes and finds.
+fn described(index: &IndexInfo) -> String {
+    let files = match index.bytes {
+        0 => "no files of its own".to_owned(),
+        bytes => {
+            let megabytes = bytes as f64 / 1e6;
+            format!(
+                "{megabytes:.1} MB, {:.0} bytes a passage",
+                index.bytes_per_passage
+            )
+        }
+    };
+    let memory = index.memory_bytes as f64 / 1e6;
+    let recall = &index.parameters["recall"];
+    let share = |at: &str| {
+        recall[at]
+            .as_f64()
+            .map(|share| format!("{:.2} %", share * 100.0))
+    };
+    let found = match (share("at_5"), share("at_20"), share("at_100")) {
+        (Some(at_5), Some(at_20), Some(at_100)) => {
+            format!("; finds of the nearest 5 {at_5}, 20 {at_20}, 100 {at_100}")
+        }
+        _ => String::new(),
+    };
+    let kind = &index.kind;
+    format!("{kind} ({files}; searching without the disk takes {memory:.1} MB of memory){found}")
+}
+
+/// Prints where each token of the answer comes from: passages by their rank.
+fn provenance(out: &mut impl Write, result: &AnswerResult) -> io::Result<()> {
+    let Some(best) = result.candidates.first() else {
+        return Ok(());
+    };
+    for token in &best.provenance {
+        let text = format!("{:?}", token.text);
+        let shares = largest(&token.passages);
+        writeln!(out, "     {FAINT}{text:<16} {shares}{FAINT:#}")?;
+    }
+    Ok(())
+}
+
+/// The largest shares with the rank of their passages, as `1: 0.93, 4: 0.05`.
+fn largest(shares: &[f32]) -> String {
+    /// Smaller ones are left out.
+    const LEAST: f32 = 0.005;
+    let mut ranked: Vec<(usize, f32)> = (1..).zip(shares.iter().copied()).collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let shown = ranked.iter().filter(|(_, share)| *share >= LEAST);
+    let shown = shown.map(|(rank, share)| format!("{rank}: {share:.2}"));
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 fn peak_memory(out: &mut impl Write, bytes: Option<u64>) -> io::Result<()> {

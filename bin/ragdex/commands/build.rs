@@ -6,7 +6,7 @@ use ragdex::{BuildOptions, Element, ModelNames};
 
 use crate::App;
 use crate::cli::{self, Build};
-use crate::commands::reading;
+use crate::commands::{index, reading};
 use crate::memory;
 
 /// Builds a knowledge base and prints what was done.
@@ -71,6 +71,7 @@ fn options(args: &Build) -> BuildOptions {
         restart: args.restart,
         part_passages: args.part_passages,
         batch_tokens: args.batch_tokens,
+        indexes: index::options(&args.index, args.hnsw),
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Stage {
     Index,
     /// Checking files.
     Verify,
+    /// Answering or scoring questions.
+    Answer,
     /// Writing files for others.
     Export,
 }
@@ -33,6 +35,7 @@ impl fmt::Display for Stage {
             Self::Embed => "embed",
             Self::Index => "index",
             Self::Verify => "verify",
+            Self::Answer => "answer",
             Self::Export => "export",
         })
     }
@@ -52,6 +55,8 @@ pub enum Unit {
     Passages,
     /// Vectors.
     Vectors,
+    /// Questions.
+    Questions,
 }
 
 impl fmt::Display for Unit {
@@ -62,6 +67,7 @@ impl fmt::Display for Unit {
             Self::Documents => "documents",
             Self::Passages => "passages",
             Self::Vectors => "vectors",
+            Self::Questions => "questions",
         })
     }
 }

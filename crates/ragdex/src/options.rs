@@ -10,9 +10,10 @@ use ragdex_corpus::{
 };
 
 use ragdex_models::PrecisionChoice;
+use serde::{Deserialize, Serialize};
 
-use crate::Context;
 use crate::presets::{MINI, Preset};
+use crate::{Context, IndexOptions};
 
 /// Everything that decides the knowledge base that [`build`](crate::build()) makes.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct BuildOptions {
     pub part_passages: u64,
     /// See [`EncodeOptions::batch_tokens`](ragdex_models::EncodeOptions::batch_tokens); changes no result.
     pub batch_tokens: Option<NonZeroUsize>,
+    /// Which indexes are made.
+    pub indexes: IndexOptions,
 }
 
 impl BuildOptions {
@@ -42,7 +45,7 @@ impl BuildOptions {
 }
 
 impl Default for BuildOptions {
-    /// No source, the bundled models, `f32`.
+    /// No source, the bundled models, `f32`, the exact index.
     fn default() -> Self {
         Self {
             sources: Vec::new(),
@@ -53,12 +56,14 @@ impl Default for BuildOptions {
             restart: false,
             part_passages: Self::DEFAULT_PART_PASSAGES,
             batch_tokens: None,
+            indexes: IndexOptions::default(),
         }
     }
 }
 
 /// How sources are read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Reading {
     /// What the sources are.
     pub format: Format,

@@ -42,6 +42,9 @@ pub struct Manifest {
     pub parent: Option<u64>,
     /// When it was committed: RFC 3339, UTC.
     pub created: String,
+    /// The command that made it, in a few words, such as `refresh`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub command: String,
     /// The version of ragdex that wrote it.
     pub ragdex: String,
     /// Hash of the plan that made it, see [`Writer::stage`](crate::Writer::stage).

@@ -311,7 +311,11 @@ impl SplitEmbeddings {
         let path = files.locate(&file.path);
         let file = EmbeddingsFile::open(content, &path, part.n_passages, self.manifest.embedding)?;
         let first = part.first_passage;
-        Ok(PartEmbeddings::new(file, RowIds::Contiguous { first }))
+        Ok(PartEmbeddings::new(
+            file,
+            RowIds::Contiguous { first },
+            None,
+        ))
     }
 
     /// The receipt of these passages and this encoder; one that cannot be understood counts as not there.
