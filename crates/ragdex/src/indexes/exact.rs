@@ -19,7 +19,7 @@ const PARTS: &str = "scan_copies";
 
 /// Live passages from which copies are made. Below, a question is scanned in a few milliseconds, less
 /// than its encoding takes.
-const LEAST_PASSAGES: u64 = 50_000;
+pub(super) const LEAST_PASSAGES: u64 = 50_000;
 
 /// Makes the exact index over the parts of the next snapshot: with scan copies, if there are enough
 /// passages. Those of `old` whose parts stay are kept.
