@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::util::{Dir, repository};
 
 #[track_caller]
-fn check(schema: &str, value: &Value) {
+pub(crate) fn check(schema: &str, value: &Value) {
     let path = repository(&format!("schemas/{schema}.schema.json"));
     let schema: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();

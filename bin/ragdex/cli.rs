@@ -2,13 +2,15 @@
 
 mod answer;
 mod export;
+mod models;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use answer::{Answer, RagKind};
-pub(crate) use export::{Export, ExportTarget};
+pub(crate) use self::answer::{Answer, RagKind};
+pub(crate) use self::export::{Export, ExportTarget};
+pub(crate) use self::models::{Convert, ModelInfo, Models, Pull};
 
 /// Build, search and ask retrieval indexes over Wikipedia or your own documents.
 ///
@@ -379,13 +381,6 @@ pub(crate) struct Search {
 pub(crate) struct Kb {
     /// The knowledge base.
     pub kb: PathBuf,
-}
-
-/// The models that ragdex knows.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Models {
-    /// List the presets: models, licence, and whether they are on this machine.
-    List,
 }
 
 /// Build, search and answer on the bundled sample: the main job, offline, in one go.

@@ -1,6 +1,8 @@
 //! What can go wrong in a search.
 
-use ragdex_core::Cancelled;
+use ragdex_core::{Cancelled, PassageId};
+
+use crate::CodesError;
 
 /// Why an index could not be opened or searched.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +30,14 @@ pub enum Error {
         /// Rows given.
         found: usize,
     },
+    /// A scan copy that is not what was written.
+    #[error("vectors from passage {passage} on: {source}")]
+    Codes {
+        /// The first passage of the segment.
+        passage: PassageId,
+        /// What is wrong with it.
+        source: CodesError,
+    },
     /// The search was stopped.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -42,6 +52,7 @@ impl Error {
                     .into(),
             ),
             Self::NotFinite { .. } => Some("check the weights of the question encoder".into()),
+            Self::Codes { source, .. } => Some(source.hint()),
             Self::Rows { .. } | Self::Cancelled(_) => None,
         }
     }

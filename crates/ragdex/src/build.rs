@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use ragdex_core::{Document, Stage, Unit, Vectors};
 use ragdex_corpus::{Format, KeySet, Shard, Splitter};
-use ragdex_models::{Encoded, EncoderPair, PassageText};
+use ragdex_models::{Encoded, EncoderPair, PassageText, Precision};
 use ragdex_store::{
     DocumentMeta, Draft, EmbeddingShape, EncoderPair as RecordedPair, Index, PassageRecord,
     SplitWriter, StagedPart, Staging, Store, Writer,
@@ -14,6 +14,7 @@ use ragdex_store::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::checkpoints::fetch_named;
 use crate::feed::{Feed, reads_stdin};
 use crate::kb::GENERATOR;
 use crate::models::{absolute_name, open_generator, open_pair, record};
@@ -54,6 +55,7 @@ pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Resu
         });
     }
     Splitter::new(options.splitting)?;
+    fetch_named(&options.models, context)?;
     let encoders = open_pair(&options.models, context)?;
     check_generator(options, context)?;
     let plan = plan(path, options, &encoders)?;
@@ -104,7 +106,10 @@ fn is_bad_source(error: &Error) -> bool {
 fn check_generator(options: &BuildOptions, context: &Context<'_>) -> Result<()> {
     match &*options.models.generator {
         MINI => Ok(()),
-        name => open_generator(name, &options.models.question_encoder, context).map(drop),
+        name => {
+            let (encoder, precision) = (&options.models.question_encoder, Precision::F32);
+            open_generator(name, encoder, precision, context).map(drop)
+        }
     }
 }
 

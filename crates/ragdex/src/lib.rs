@@ -32,6 +32,7 @@
 
 mod answer;
 mod build;
+pub mod checkpoints;
 mod context;
 mod error;
 mod export;

@@ -192,7 +192,8 @@ impl Searcher {
                 segments.push(match part.deleted() {
                     None => segment,
                     Some(mask) => {
-                        segment.with_live(rows.map(|row| !mask.is_deleted(row)).collect())?
+                        let live = rows.map(|row| !mask.is_deleted(row));
+                        segment.with_live(live.collect::<Vec<_>>())?
                     }
                 });
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use ragdex_pickle::{Global, Id, Pickle, Problem, Value};
+use safetensors::Dtype;
 
 use crate::checkpoint::{Element, StoredTensor};
 
@@ -27,10 +28,12 @@ fn storage_element(name: &str) -> Option<Element> {
         "FloatStorage" => Element::F32,
         "HalfStorage" => Element::F16,
         "BFloat16Storage" => Element::Bf16,
-        "LongStorage" => Element::Other(8),
-        "IntStorage" => Element::Other(4),
-        "ShortStorage" => Element::Other(2),
-        "CharStorage" | "ByteStorage" | "BoolStorage" => Element::Other(1),
+        "LongStorage" => Element::Other(Dtype::I64),
+        "IntStorage" => Element::Other(Dtype::I32),
+        "ShortStorage" => Element::Other(Dtype::I16),
+        "CharStorage" => Element::I8,
+        "ByteStorage" => Element::Other(Dtype::U8),
+        "BoolStorage" => Element::Other(Dtype::BOOL),
         _ => return None,
     })
 }
