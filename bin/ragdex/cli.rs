@@ -1,16 +1,24 @@
 //! The command line as types. Parsing touches no file and no device.
 
 mod answer;
+mod embed;
 mod export;
+mod history;
+mod index;
 mod models;
+mod refresh;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::answer::{Answer, RagKind};
+pub(crate) use self::embed::Embed;
 pub(crate) use self::export::{Export, ExportTarget};
+pub(crate) use self::history::{Diff, Gc, Rollback};
+pub(crate) use self::index::{Hnsw, Index, IndexKind, Searched};
 pub(crate) use self::models::{Convert, ModelInfo, Models, Pull};
+pub(crate) use self::refresh::{Add, Compact, Refresh, Remove, Update};
 
 /// Build, search and ask retrieval indexes over Wikipedia or your own documents.
 ///
@@ -73,12 +81,23 @@ pub(crate) enum Progress {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Build(Box<Build>),
+    Refresh(Refresh),
+    Add(Add),
+    Remove(Remove),
     Split(Box<Split>),
     Export(Export),
+    Embed(Box<Embed>),
+    Index(Index),
     Search(Search),
     Answer(Box<Answer>),
     /// Show what a knowledge base holds: snapshot, counts, models, indexes, size.
     Info(Kb),
+    /// List the snapshots of a knowledge base, the current one marked.
+    History(Kb),
+    Diff(Diff),
+    Rollback(Rollback),
+    Gc(Gc),
+    Compact(Compact),
     /// Check every checksum and every reference between the files of a knowledge base.
     Verify(Kb),
     #[command(subcommand)]
@@ -101,7 +120,8 @@ pub(crate) enum Command {
 pub(crate) struct Build {
     /// The folder to make.
     pub kb: PathBuf,
-    /// Dumps, tables, folders, or `-` for standard input.
+    /// Dumps, tables, folders, or `-` for standard input. Folders made by `split` are taken as they are,
+    /// with the vectors that `embed` made, if they are the encoder's own.
     #[arg(required = true)]
     pub sources: Vec<PathBuf>,
     /// Throw away what an interrupted build left behind.
@@ -118,6 +138,16 @@ pub(crate) struct Build {
     /// How vectors are stored.
     #[arg(long, value_enum, default_value_t = VectorFormat::F32)]
     pub vectors: VectorFormat,
+    /// Tokens computed together: more need more memory, and help where the device idles [default: what
+    /// suits the device]. Results do not depend on it.
+    #[arg(long, value_name = "N")]
+    pub batch_tokens: Option<std::num::NonZeroUsize>,
+    /// An index to make; repeatable, the first is searched by default: `exact` finds the true nearest
+    /// passages, `hnsw` nearly all of them in a fraction of the time [default: exact].
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub index: Vec<IndexKind>,
+    #[command(flatten)]
+    pub hnsw: Hnsw,
     #[command(flatten)]
     pub reading: Reading,
     #[command(flatten)]
@@ -374,6 +404,8 @@ pub(crate) struct Search {
     /// The encoder of questions, in place of the recorded one.
     #[arg(long, value_name = "ID_OR_DIR")]
     pub question_encoder: Option<String>,
+    #[command(flatten)]
+    pub searched: Searched,
 }
 
 /// A knowledge base and nothing else.

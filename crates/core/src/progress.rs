@@ -47,6 +47,8 @@ impl fmt::Display for Stage {
 pub enum Unit {
     /// Bytes of input.
     Bytes,
+    /// Files.
+    Files,
     /// Documents.
     Documents,
     /// Passages.
@@ -61,6 +63,7 @@ impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Bytes => "bytes",
+            Self::Files => "files",
             Self::Documents => "documents",
             Self::Passages => "passages",
             Self::Vectors => "vectors",

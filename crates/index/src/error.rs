@@ -1,10 +1,10 @@
-//! What can go wrong in a search.
+//! What can go wrong when an index is built, opened or searched.
 
 use ragdex_core::{Cancelled, PassageId};
 
 use crate::CodesError;
 
-/// Why an index could not be opened or searched.
+/// Why an index could not be built, opened or searched.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -38,6 +38,45 @@ pub enum Error {
         /// What is wrong with it.
         source: CodesError,
     },
+    /// A vector of a passage that no graph can place.
+    #[error("row {row}: finite numbers expected, found NaN or an infinity")]
+    VectorNotFinite {
+        /// The row, counted from 0 over all vectors given.
+        row: usize,
+    },
+    /// More rows than a graph can number.
+    #[error("at most 4294967294 rows expected for one graph, found {rows}")]
+    TooManyRows {
+        /// How many were given.
+        rows: usize,
+    },
+    /// No row to build a graph of.
+    #[error("rows for a graph expected, found none")]
+    NoRows,
+    /// A graph of another version.
+    #[error("a graph of version {known} expected, found version {found}")]
+    GraphVersion {
+        /// The version that this ragdex reads.
+        known: u32,
+        /// The version of the file.
+        found: u32,
+    },
+    /// A file that is no graph, not whole, or of other vectors.
+    #[error("{expected} expected, found {found}")]
+    GraphDamaged {
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// The library that builds and searches graphs failed; memory is short.
+    #[error("cannot {action}: {reason}")]
+    Library {
+        /// What was tried.
+        action: &'static str,
+        /// What the library says.
+        reason: String,
+    },
     /// The search was stopped.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -53,7 +92,15 @@ impl Error {
             ),
             Self::NotFinite { .. } => Some("check the weights of the question encoder".into()),
             Self::Codes { source, .. } => Some(source.hint()),
-            Self::Rows { .. } | Self::Cancelled(_) => None,
+            Self::VectorNotFinite { .. } => {
+                Some("the encoder or the file of vectors is broken".into())
+            }
+            Self::TooManyRows { .. } => Some("divide the vectors over several graphs".into()),
+            Self::GraphVersion { .. } | Self::GraphDamaged { .. } => {
+                Some("build it anew: `ragdex index KB --index hnsw`".into())
+            }
+            Self::Library { .. } => Some("free some memory and try again".into()),
+            Self::Rows { .. } | Self::NoRows | Self::Cancelled(_) => None,
         }
     }
 }

@@ -10,9 +10,9 @@ use crate::checkpoints::fetch_missing;
 use crate::models::{open_generator, open_question_encoder};
 use crate::presets::MINI;
 use crate::reader::{AnswerOptions, Reader};
-use crate::results::{EncoderPairInfo, IndexInfo, Info, VerifyReport};
+use crate::results::{EncoderPairInfo, Info, VerifyReport};
 use crate::search::Searcher;
-use crate::{Context, Error, Result};
+use crate::{Context, Error, Result, indexes};
 
 /// The name in the manifest's options of the model that writes answers.
 pub(crate) const GENERATOR: &str = "generator";
@@ -105,11 +105,8 @@ impl KnowledgeBase {
             let encoder = manifest.encoder.as_ref().map(which);
             serde_json::to_value(encoder).unwrap_or_default()
         };
-        let indexes = manifest.indexes.iter().map(|index| IndexInfo {
-            kind: index.kind.clone(),
-            parameters: Value::Object(index.parameters.clone()),
-            bytes: index.files.iter().map(|file| file.bytes).sum(),
-        });
+        let indexes = manifest.indexes.iter();
+        let indexes = indexes.map(|index| indexes::info(index, manifest));
         Ok(Info {
             snapshot: manifest.snapshot,
             documents: manifest.documents,

@@ -1,17 +1,19 @@
 //! Finding passages.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use ragdex_core::{PassageId, Vectors};
-use ragdex_index::{ExactIndex, Hit, SearchOptions, Segment, VectorIndex};
+use ragdex_index::{Hit, SearchOptions};
 use ragdex_models::Encoder;
-use ragdex_store::{PartEmbeddings, RowIds, Snapshot};
+use ragdex_store::{PartEmbeddings, Snapshot};
 
+use crate::indexes::OpenIndex;
 use crate::reader::warn_of_cut;
 use crate::results::{FoundPassage, SearchResult, SearchTimes};
-use crate::{Context, Error, Result};
+use crate::{Context, Error, IndexKind, Result};
 
 /// Finds passages of one snapshot. Loads the question encoder once; may be used from several threads.
 pub struct Searcher {
@@ -19,6 +21,7 @@ pub struct Searcher {
     path: PathBuf,
     dim: usize,
     parts: Vec<PartEmbeddings>,
+    index: OnceLock<OpenIndex>,
     /// None where only vectors are searched for.
     encoder: Option<Arc<dyn Encoder>>,
 }
@@ -39,6 +42,7 @@ impl Searcher {
     ) -> Result<Self> {
         Ok(Self {
             parts: snapshot.embeddings()?,
+            index: OnceLock::new(),
             dim,
             snapshot,
             path,
@@ -100,7 +104,7 @@ impl Searcher {
             Ok(SearchResult {
                 query: (*query).to_owned(),
                 snapshot: self.snapshot.number(),
-                index: "exact".into(),
+                index: self.index()?.kind().name().into(),
                 passages,
                 milliseconds: SearchTimes {
                     encode: found.encode * share,
@@ -122,7 +126,7 @@ impl Searcher {
         encoder.map_or("", |encoder| &encoder.description().id)
     }
 
-    /// Encodes the questions and scans the vectors.
+    /// Encodes the questions and searches the index.
     pub(crate) fn find(&self, queries: &[&str], k: usize, context: &Context<'_>) -> Result<Found> {
         let started = Instant::now();
         let encoder = self.encoder.as_ref().ok_or_else(|| Error::NoEncoder {
@@ -154,7 +158,7 @@ impl Searcher {
             k,
             cancel: context.cancel.clone(),
         };
-        Ok(self.index()?.search(questions, &options)?)
+        self.index()?.search(&self.parts, questions, &options)
     }
 
     /// Reads the passages found, best first.
@@ -176,29 +180,33 @@ impl Searcher {
         Ok(found.collect())
     }
 
-    fn index(&self) -> Result<ExactIndex<'_>> {
-        let mut segments = Vec::new();
-        for part in &self.parts {
-            let mut row = 0;
-            for vectors in part.blocks() {
-                let rows = row..row + vectors.len();
-                let segment = match part.ids() {
-                    RowIds::Contiguous { first } => {
-                        Segment::new(vectors, PassageId(first + row as u64))
-                    }
-                    RowIds::Listed(ids) => Segment::listed(vectors, &ids[rows.clone()])?,
-                };
-                row = rows.end;
-                segments.push(match part.deleted() {
-                    None => segment,
-                    Some(mask) => {
-                        let live = rows.map(|row| !mask.is_deleted(row));
-                        segment.with_live(live.collect::<Vec<_>>())?
-                    }
-                });
-            }
+    /// Searches another kind of index than the first that the snapshot names, weighing `expansion`
+    /// candidates for each question where the kind is approximate; `None` leaves the default.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchIndex`](crate::Error::NoSuchIndex), and what damaged files give.
+    pub fn with_index(
+        mut self,
+        kind: Option<IndexKind>,
+        expansion: Option<NonZeroUsize>,
+    ) -> Result<Self> {
+        let expansion = expansion.map(NonZeroUsize::get);
+        self.index = OnceLock::from(OpenIndex::open(
+            &self.snapshot,
+            &self.path,
+            kind,
+            expansion,
+        )?);
+        Ok(self)
+    }
+
+    /// The index that is searched, opened when first used.
+    fn index(&self) -> Result<&OpenIndex> {
+        if let Some(index) = self.index.get() {
+            return Ok(index);
         }
-        Ok(ExactIndex::new(self.dim, segments)?)
+        let opened = OpenIndex::open(&self.snapshot, &self.path, None, None)?;
+        Ok(self.index.get_or_init(|| opened))
     }
 }
 

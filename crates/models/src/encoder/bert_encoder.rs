@@ -60,6 +60,7 @@ impl BertEncoder {
             id: checkpoint.id().to_owned(),
             revision: checkpoint.revision().map(str::to_owned),
             sha256: checkpoint.sha256(),
+            tokenizer_sha256: Some(tokenizer.sha256()),
             dim: head.dim,
             pooling: plan.pooling,
             normalize: head.normalizes(),
