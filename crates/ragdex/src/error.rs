@@ -271,7 +271,7 @@ pub enum Error {
         name: String,
     },
     /// The generator reads more passages than there are.
-    #[error("{n_docs} passages for each question asked for, the knowledge base holds {passages}")]
+    #[error("{n_docs} passages for each question asked for, there are {passages}")]
     TooFewPassages {
         /// Passages asked for.
         n_docs: usize,
