@@ -37,6 +37,8 @@ fn every_result_fits_its_schema() {
         .succeeds()
         .json();
     check("build", &build[0]);
+    let export = ["export", "kb", "-o", "out", "--to", "jsonl", "--json"];
+    check("export", &dir.ragdex(export).succeeds().json()[0]);
     let search = dir.ragdex([
         "search",
         "kb",

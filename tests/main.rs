@@ -9,9 +9,12 @@
 mod architecture;
 mod bad_input;
 mod build;
+mod convert;
 mod demo;
+mod export;
 mod index;
 mod json;
+mod models;
 mod parity;
 mod sample;
 mod split;

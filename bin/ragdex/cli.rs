@@ -1,12 +1,16 @@
 //! The command line as types. Parsing touches no file and no device.
 
+mod export;
+mod index;
+mod models;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-mod index;
-
-pub(crate) use index::{Hnsw, Index, IndexKind, Searched};
+pub(crate) use self::export::{Export, ExportTarget};
+pub(crate) use self::index::{Hnsw, Index, IndexKind, Searched};
+pub(crate) use self::models::{Convert, ModelInfo, Models, Pull};
 
 /// Build, search and ask retrieval indexes over Wikipedia or your own documents.
 ///
@@ -71,6 +75,7 @@ pub(crate) enum Command {
     Build(Box<Build>),
     Split(Box<Split>),
     Index(Index),
+    Export(Export),
     Search(Search),
     Answer(Box<Answer>),
     /// Show what a knowledge base holds: snapshot, counts, models, indexes, size.
@@ -491,13 +496,6 @@ impl Generation {
 pub(crate) struct Kb {
     /// The knowledge base.
     pub kb: PathBuf,
-}
-
-/// The models that ragdex knows.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Models {
-    /// List the presets: models, licence, and whether they are on this machine.
-    List,
 }
 
 /// Build, search and answer on the bundled sample: the main job, offline, in one go.

@@ -80,6 +80,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     };
     match cli.command {
         Command::Build(args) => commands::build::run(&app, &args),
+        Command::Export(args) => commands::export::run(&app, &args),
         Command::Split(args) => commands::split::run(&app, &args),
         Command::Index(args) => commands::index::run(&app, &args),
         Command::Search(args) => commands::search::run(&app, &args),

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod build;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod export;
 pub(crate) mod index;
 pub(crate) mod info;
 pub(crate) mod models;

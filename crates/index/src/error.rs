@@ -1,6 +1,8 @@
 //! What can go wrong when an index is built, opened or searched.
 
-use ragdex_core::Cancelled;
+use ragdex_core::{Cancelled, PassageId};
+
+use crate::CodesError;
 
 /// Why an index could not be built, opened or searched.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +69,14 @@ pub enum Error {
         /// What the library says.
         reason: String,
     },
+    /// A scan copy that is not what was written.
+    #[error("vectors from passage {passage} on: {source}")]
+    Codes {
+        /// The first passage of the segment.
+        passage: PassageId,
+        /// What is wrong with it.
+        source: CodesError,
+    },
     /// The search was stopped.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -89,6 +99,7 @@ impl Error {
                 Some("build it anew: `ragdex index KB --index hnsw`".into())
             }
             Self::Library { .. } => Some("free some memory and try again".into()),
+            Self::Codes { source, .. } => Some(source.hint()),
             Self::Rows { .. } | Self::NoRows | Self::Cancelled(_) => None,
         }
     }

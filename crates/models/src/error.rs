@@ -18,19 +18,13 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
-    /// A name is neither a folder nor a cached model.
-    #[error("`{id}` is no folder, and the model cache `{}` does not hold it", cache.display())]
-    NotCached {
-        /// The name asked for.
-        id: String,
-        /// The cache folder searched.
-        cache: PathBuf,
-    },
-    /// A text cannot name a model or a revision of one.
-    #[error("`{id}` names no model: a folder, `name` or `organisation/name` expected")]
-    ModelId {
-        /// The text.
-        id: String,
+    /// A file cannot be written.
+    #[error("`{}`: cannot be written", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
     },
     /// A checkpoint lacks a file.
     #[error("`{}`: {expected} expected, none found", path.display())]
@@ -215,9 +209,6 @@ impl Error {
     /// Tells what the user can do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NotCached { id, .. } => {
-                format!("download it (`hf download {id}`), or name a folder that holds config.json and weights")
-            }
             Self::Safetensors { .. }
             | Self::NotANumber { .. }
             | Self::Infinite { .. }
@@ -232,7 +223,7 @@ impl Error {
             Self::Json { .. } | Self::Config { .. } | Self::Tokenizer { .. } => {
                 "compare the file with the one that the model was published with".into()
             }
-            Self::Io { .. } => "check the path and its permissions".into(),
+            Self::Io { .. } | Self::Write { .. } => "check the path, its permissions and the space on the disk".into(),
             Self::ForbiddenGlobal { .. } => {
                 "convert the checkpoint to safetensors where it was made".into()
             }
@@ -253,9 +244,6 @@ impl Error {
             Self::HalfRange { .. } => "take precision `f32` or `bf16` for this model".into(),
             Self::Precision { .. } => {
                 "take precision `f32`, or encode on the processor by the kernels, which compute in all".into()
-            }
-            Self::ModelId { .. } => {
-                "name a folder, or a model of the hub such as `facebook/dpr-ctx_encoder-multiset-base`".into()
             }
             Self::TokenId { .. } => "tokenizer and weights belong to different models".into(),
             Self::Dimension { .. } => "name a context and a question encoder of one pair".into(),

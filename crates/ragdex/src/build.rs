@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use ragdex_core::{Document, Stage, Unit, Vectors};
 use ragdex_corpus::{Format, KeySet, Shard, Splitter};
-use ragdex_models::{EncoderPair, PassageText};
+use ragdex_models::{Encoded, EncoderPair, PassageText};
 use ragdex_store::{
     DocumentMeta, Draft, EmbeddingShape, EncoderPair as RecordedPair, Index, PassageRecord,
     SplitWriter, StagedPart, Staging, Store, Writer,
@@ -14,6 +14,7 @@ use ragdex_store::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::checkpoints::fetch_named;
 use crate::feed::{Feed, reads_stdin};
 use crate::indexes::{Graphs, make_indexes, note_plan};
 use crate::kb::GENERATOR;
@@ -55,6 +56,7 @@ pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Resu
         });
     }
     Splitter::new(options.splitting)?;
+    fetch_named(&options.models, context)?;
     let encoders = open_pair(&options.models, context)?;
     check_generator(options, context)?;
     let plan = plan(path, options, &encoders)?;
@@ -276,9 +278,10 @@ impl Build<'_> {
         reporter.start(Stage::Embed, Unit::Passages, Some(total));
         let finished = parts.iter().filter(|part| part.embedded().is_some());
         let done = std::sync::atomic::AtomicU64::new(finished.map(StagedPart::n_passages).sum());
-        let on_progress = |n: usize| {
-            let before = done.fetch_add(n as u64, std::sync::atomic::Ordering::Relaxed);
-            reporter.advance(Stage::Embed, before + n as u64);
+        let on_progress = |encoded: Encoded| {
+            let n = encoded.texts as u64;
+            let before = done.fetch_add(n, std::sync::atomic::Ordering::Relaxed);
+            reporter.advance(Stage::Embed, before + n);
         };
         for part in parts.iter().filter(|part| part.embedded().is_none()) {
             self.embed_part(staging, part, &on_progress)?;
@@ -291,7 +294,7 @@ impl Build<'_> {
         &self,
         staging: &Staging<'_>,
         part: &StagedPart,
-        on_progress: &(dyn Fn(usize) + Sync),
+        on_progress: &(dyn Fn(Encoded) + Sync),
     ) -> Result<()> {
         let encoder = self.encoders.context();
         let shape = self.shape();

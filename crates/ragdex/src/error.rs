@@ -37,12 +37,48 @@ pub enum Error {
     /// Loading or running an encoder.
     #[error(transparent)]
     Models(#[from] ragdex_models::Error),
+    /// Finding or fetching a model.
+    #[error(transparent)]
+    Hub(#[from] ragdex_hub::Error),
+    /// A folder was named where a model of the hub is fetched.
+    #[error("`{}` is a folder: there is nothing to fetch", path.display())]
+    IsFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder that is to be made is there.
+    #[error("`{}`: is there already", path.display())]
+    TargetExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder that is to be replaced holds something else than a model.
+    #[error("`{}`: holds no model that could be replaced", path.display())]
+    TargetNoModel {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Searching.
     #[error(transparent)]
     Index(#[from] ragdex_index::Error),
     /// Generating.
     #[error(transparent)]
     Rag(#[from] ragdex_rag::Error),
+    /// Reading or writing files of others.
+    #[error(transparent)]
+    Exchange(#[from] ragdex_exchange::Error),
+    /// A folder to write into that holds something already.
+    #[error("`{}`: a new or empty folder expected, found files", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A snapshot without passages.
+    #[error("snapshot {snapshot} holds no passage")]
+    NoVectors {
+        /// Its number.
+        snapshot: u64,
+    },
     /// The sources gave no passage.
     #[error("the sources hold no document with text: {}", display_paths(sources))]
     EmptyCorpus {
@@ -240,6 +276,7 @@ impl Error {
             | Self::Corpus(ragdex_corpus::Error::Cancelled(_))
             | Self::Store(ragdex_store::Error::Cancelled(_))
             | Self::Models(ragdex_models::Error::Cancelled(_))
+            | Self::Hub(ragdex_hub::Error::Cancelled(_))
             | Self::Index(ragdex_index::Error::Cancelled(_))
             | Self::IndexFile {
                 source: ragdex_index::Error::Cancelled(_),
@@ -248,6 +285,11 @@ impl Error {
             | Self::Rag(ragdex_rag::Error::Cancelled(_)) => ErrorKind::Cancelled,
             Self::Store(ragdex_store::Error::Unfinished { .. }) => ErrorKind::BadInput,
             Self::Store(error) if error.is_transient() => ErrorKind::Failed,
+            Self::Hub(error) if error.is_transient() => ErrorKind::Failed,
+            Self::Models(ragdex_models::Error::Write { .. })
+            | Self::Rag(ragdex_rag::Error::Models(ragdex_models::Error::Write { .. })) => {
+                ErrorKind::Failed
+            }
             Self::Corpus(ragdex_corpus::Error::Read { .. })
             | Self::Models(ragdex_models::Error::Threads(_) | ragdex_models::Error::Candle(_))
             | Self::Store(ragdex_store::Error::Arrow { .. })
@@ -257,6 +299,7 @@ impl Error {
                 ..
             }
             | Self::Threads { .. } => ErrorKind::Failed,
+            Self::Exchange(error) if !error.is_bad_input() => ErrorKind::Failed,
             _ => ErrorKind::BadInput,
         }
     }
@@ -264,7 +307,7 @@ impl Error {
     /// What the user can do, where there is anything to do.
     pub fn hint(&self) -> Option<String> {
         if self.kind() == ErrorKind::Cancelled {
-            return Some("run the same command again: finished pieces of a build are kept".into());
+            return Some("run the same command again: what is finished is kept".into());
         }
         Some(match self {
             Self::Corpus(error) => return error.hint(),
@@ -287,7 +330,14 @@ impl Error {
             Self::IndexParameters { kind, .. } => {
                 format!("build it anew: `ragdex index KB --index {kind}`")
             }
+            Self::Hub(error) => return error.hint(),
+            Self::IsFolder { .. } => "take the folder as it is wherever a model is named".into(),
+            Self::TargetExists { .. } => "name a new folder, or add `--force` to replace it".into(),
+            Self::TargetNoModel { .. } => "name a new folder: `--force` replaces models only".into(),
             Self::Rag(error) => return error.hint(),
+            Self::Exchange(error) => return error.hint(),
+            Self::NotEmpty { .. } => "name another folder, or add `--force` to replace this one".into(),
+            Self::NoVectors { .. } => "export a snapshot that has passages: see `ragdex info`".into(),
             Self::EmptyCorpus { .. } => {
                 "check the path and `--format`; a document needs a text".into()
             }

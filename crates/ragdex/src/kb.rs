@@ -6,6 +6,7 @@ use ragdex_store::{Manifest, Snapshot, Store};
 use serde_json::Value;
 
 use crate::answer::{AnswerOptions, Answerer};
+use crate::checkpoints::fetch_missing;
 use crate::models::{open_generator, open_question_encoder};
 use crate::presets::MINI;
 use crate::results::{EncoderPairInfo, Info, VerifyReport};
@@ -63,6 +64,7 @@ impl KnowledgeBase {
         };
         let recorded = manifest.encoder.as_ref().ok_or_else(no_encoder)?;
         let dim = manifest.embedding.ok_or_else(no_encoder)?.dim;
+        fetch_missing(question_encoder.as_slice(), context)?;
         let encoder = open_question_encoder(question_encoder, recorded, dim, context)?;
         Searcher::new(self.snapshot.clone(), self.path.clone(), encoder)
     }
@@ -74,6 +76,8 @@ impl KnowledgeBase {
     pub fn answerer(&self, options: &AnswerOptions, context: &Context<'_>) -> Result<Answerer> {
         let searcher = self.searcher(options.question_encoder.as_deref(), context)?;
         let name = options.generator.as_deref();
+        // What a knowledge base names is not fetched: it may come from anybody.
+        fetch_missing(name.as_slice(), context)?;
         let name = name.or_else(|| self.recorded_generator()).unwrap_or(MINI);
         let question_encoder = searcher.encoder_id().to_owned();
         let model = open_generator(name, &question_encoder, context)?;
@@ -133,6 +137,16 @@ impl KnowledgeBase {
                 bytes: found.bytes,
             }),
         }
+    }
+
+    /// The snapshot as it is stored.
+    pub(crate) fn stored(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     fn manifest(&self) -> &Manifest {

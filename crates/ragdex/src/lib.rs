@@ -32,8 +32,10 @@
 
 mod answer;
 mod build;
+pub mod checkpoints;
 mod context;
 mod error;
+mod export;
 mod feed;
 mod indexes;
 mod kb;
@@ -50,6 +52,7 @@ pub use answer::{AnswerOptions, Answerer};
 pub use build::build;
 pub use context::{Bundled, Context, Device, DeviceError, set_threads};
 pub use error::{Error, ErrorKind, Result};
+pub use export::{ExportJob, ExportTarget, export};
 pub use indexes::{IndexJob, IndexKind, IndexOptions, SEGMENT_ROWS, index};
 pub use kb::KnowledgeBase;
 pub use options::{BuildOptions, ModelNames, Reading};

@@ -10,13 +10,9 @@ use ragdex_models::{
 use ragdex_rag::RagModel;
 use serde_json::{Map, Value};
 
+use crate::checkpoints::open as open_checkpoint;
 use crate::presets::MINI;
 use crate::{Context, Error, ModelNames, Result};
-
-/// Opens a checkpoint: a folder, or else a model in the hub cache.
-fn open_checkpoint(name: &str) -> Result<Checkpoint> {
-    Ok(Checkpoint::open(&absolute_name(name))?)
-}
 
 /// Names a folder by its absolute path, so that the knowledge base finds it again from anywhere; other
 /// names stay.
@@ -42,6 +38,18 @@ fn open_bundled(
         ("tokenizer_config.json", bundled.tokenizer_config),
     ];
     Ok(Checkpoint::from_files(MINI, files)?)
+}
+
+/// The bundled encoder and the bundled generator, each with the settings that make an encoder of it.
+pub(crate) fn open_bundled_parts(
+    context: &Context<'_>,
+) -> Result<[(Checkpoint, EncoderOptions); 2]> {
+    let encoder = open_bundled(|bundled| bundled.encoder, context)?;
+    let generator = open_bundled(|bundled| bundled.generator, context)?;
+    Ok([
+        (encoder, EncoderOptions::bundled()),
+        (generator, EncoderOptions::default()),
+    ])
 }
 
 /// Loads an encoder with the settings of its checkpoint.

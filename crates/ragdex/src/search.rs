@@ -8,9 +8,9 @@ use std::time::Instant;
 use ragdex_core::{PassageId, Vectors};
 use ragdex_index::{Hit, SearchOptions};
 use ragdex_models::Encoder;
-use ragdex_store::{PartEmbeddings, Snapshot};
+use ragdex_store::Snapshot;
 
-use crate::indexes::OpenIndex;
+use crate::indexes::{OpenIndex, PartRows};
 use crate::results::{FoundPassage, SearchResult, SearchTimes};
 use crate::{Context, IndexKind, Result};
 
@@ -19,7 +19,7 @@ pub struct Searcher {
     snapshot: Snapshot,
     path: PathBuf,
     dim: usize,
-    parts: Vec<PartEmbeddings>,
+    parts: Vec<PartRows>,
     index: OnceLock<OpenIndex>,
     encoder: Arc<dyn Encoder>,
 }
@@ -38,7 +38,11 @@ impl Searcher {
         encoder: Arc<dyn Encoder>,
     ) -> Result<Self> {
         Ok(Self {
-            parts: snapshot.embeddings()?,
+            parts: snapshot
+                .embeddings()?
+                .into_iter()
+                .map(PartRows::new)
+                .collect(),
             index: OnceLock::new(),
             dim: encoder.dim(),
             snapshot,

@@ -7,10 +7,9 @@ use super::engine::Engine;
 use super::head::Head;
 use super::plan::Plan;
 use super::{
-    EncodeOptions, Encoder, EncoderDescription, EncoderOptions, PassageForm, PassageText,
-    PrecisionChoice, schedule,
+    EncodeOptions, Encoded, Encoder, EncoderDescription, EncoderOptions, PassageForm, PassageText,
+    PrecisionChoice, Prepared, schedule,
 };
-use crate::bert::PackedSequences;
 use crate::{Checkpoint, Encoding, Error, Tokenizer};
 
 /// How many texts are tokenised by one thread at a time: about 10 ms of work.
@@ -37,6 +36,7 @@ pub struct BertEncoder {
     head: Head,
     tokenizer: Tokenizer,
     vocab_size: usize,
+    positions: usize,
     description: EncoderDescription,
 }
 
@@ -75,6 +75,7 @@ impl BertEncoder {
             head,
             tokenizer,
             vocab_size: plan.config.vocab_size,
+            positions: plan.config.positions(),
             description,
         })
     }
@@ -105,32 +106,39 @@ impl BertEncoder {
             .encode(&format!("{prompt}{question}"), max_length)
     }
 
-    /// Encodes `n` texts that `tokenize` gives.
-    fn encode(
+    /// Tokenises `n` texts by `tokenize`, over all threads.
+    fn prepare(
         &self,
         n: usize,
         tokenize: impl Fn(usize) -> Result<Encoding, Error> + Sync,
         options: &EncodeOptions<'_>,
-    ) -> Result<Vec<f32>, Error> {
+    ) -> Result<Prepared, Error> {
         let chunks = schedule::run(n.div_ceil(TOKENIZE_CHUNK), options, |chunk| {
             let start = chunk * TOKENIZE_CHUNK;
             let texts = start..n.min(start + TOKENIZE_CHUNK);
             texts
-                .map(|i| self.check(tokenize(i)?))
+                .map(|i| self.check_tokens(tokenize(i)?))
                 .collect::<Result<Vec<_>, Error>>()
         })?;
-        let encodings = chunks.concat();
-        let stands_alone = |encoding: &Encoding| self.engine.stands_alone(&encoding.ids);
-        let batches = batches(&encodings, options.max_batch_tokens, stands_alone);
-        let vectors = schedule::run(batches.len(), options, |i| {
-            let texts = batches[i].clone();
-            let batch: PackedSequences = encodings[texts.clone()].iter().collect();
-            let vectors = self.engine.forward(&batch, &self.head)?;
-            self.check_vectors(&vectors, texts.start)?;
-            (options.on_progress)(texts.len());
-            Ok(vectors)
-        })?;
-        Ok(vectors.concat())
+        Ok(chunks.into_iter().flatten().collect())
+    }
+
+    /// Computes some of the texts as one unit of work.
+    fn encode_batch(
+        &self,
+        texts: &Prepared,
+        batch: Range<usize>,
+        options: &EncodeOptions<'_>,
+    ) -> Result<Vec<f32>, Error> {
+        let packed = texts.packed(batch.clone());
+        let vectors = self.engine.forward(&packed, &self.head)?;
+        self.check_vectors(&vectors, batch.start)?;
+        (options.on_progress)(Encoded {
+            texts: batch.len(),
+            tokens: packed.ids.len(),
+            padding: 0,
+        });
+        Ok(vectors)
     }
 
     /// Refuses vectors that overflowed, of texts from `first` on.
@@ -146,22 +154,34 @@ impl BertEncoder {
         }
     }
 
-    /// Makes tokens what the model is fed: token types 0, ids within its vocabulary.
-    fn check(&self, mut encoding: Encoding) -> Result<Encoding, Error> {
-        encoding.type_ids.fill(0);
-        let highest = encoding.ids.iter().copied().max();
-        match highest {
-            Some(id) if (id as usize) < self.vocab_size => Ok(encoding),
-            Some(id) => Err(Error::TokenId {
-                id,
-                vocab_size: self.vocab_size,
-            }),
-            None => Err(Error::Config {
+    /// Refuses a text without any token: nothing could be pooled.
+    fn check_tokens(&self, encoding: Encoding) -> Result<Encoding, Error> {
+        if encoding.ids.is_empty() {
+            return Err(Error::Config {
                 path: self.description.id.clone().into(),
                 key: "post_processor".into(),
                 what: "a tokenizer that adds special tokens expected".into(),
-            }),
+            });
         }
+        Ok(encoding)
+    }
+
+    /// Refuses texts that the model has no embeddings for: those of another tokenizer, or of one that does
+    /// not belong to the weights.
+    fn check_texts(&self, texts: &Prepared) -> Result<(), Error> {
+        if let Some(id) = texts.highest_id()
+            && id as usize >= self.vocab_size
+        {
+            return Err(Error::TokenId {
+                id,
+                vocab_size: self.vocab_size,
+            });
+        }
+        let (tokens, limit) = (texts.longest(), self.positions);
+        if tokens > limit {
+            return Err(Error::TooLong { tokens, limit });
+        }
+        Ok(())
     }
 }
 
@@ -174,54 +194,39 @@ impl Encoder for BertEncoder {
         &self.description
     }
 
-    fn encode_passages(
+    fn prepare_passages(
         &self,
         passages: &[PassageText<'_>],
         options: &EncodeOptions<'_>,
-    ) -> Result<Vec<f32>, Error> {
-        self.encode(
+    ) -> Result<Prepared, Error> {
+        self.prepare(
             passages.len(),
             |i| self.tokenize_passage(passages[i]),
             options,
         )
     }
 
-    fn encode_questions(
+    fn prepare_questions(
         &self,
         questions: &[&str],
         options: &EncodeOptions<'_>,
-    ) -> Result<Vec<f32>, Error> {
-        self.encode(
+    ) -> Result<Prepared, Error> {
+        self.prepare(
             questions.len(),
             |i| self.tokenize_question(questions[i]),
             options,
         )
     }
-}
 
-/// Cuts a run of texts into batches of about as many tokens; a longer text is a batch of its own, and so
-/// is one that stands alone.
-fn batches(
-    encodings: &[Encoding],
-    max_tokens: usize,
-    stands_alone: impl Fn(&Encoding) -> bool,
-) -> Vec<Range<usize>> {
-    let mut batches = Vec::new();
-    let (mut start, mut tokens) = (0, 0);
-    for (i, encoding) in encodings.iter().enumerate() {
-        let length = if stands_alone(encoding) {
-            max_tokens.max(encoding.ids.len())
-        } else {
-            encoding.ids.len()
-        };
-        if i > start && tokens + length > max_tokens {
-            batches.push(start..i);
-            (start, tokens) = (i, 0);
-        }
-        tokens += length;
+    fn encode(&self, texts: &Prepared, options: &EncodeOptions<'_>) -> Result<Vec<f32>, Error> {
+        self.check_texts(texts)?;
+        let max_tokens = options
+            .batch_tokens
+            .unwrap_or(EncodeOptions::DEFAULT_BATCH_TOKENS);
+        let batches = texts.batches(max_tokens, |ids| self.engine.stands_alone(ids));
+        let vectors = schedule::run(batches.len(), options, |i| {
+            self.encode_batch(texts, batches[i].clone(), options)
+        })?;
+        Ok(vectors.concat())
     }
-    if start < encodings.len() {
-        batches.push(start..encodings.len());
-    }
-    batches
 }

@@ -1,10 +1,10 @@
 //! One way to make indexes, for every command that commits.
 
 use ragdex_core::Sha256;
-use ragdex_store::{Index, Part, PartEmbeddings, Staging};
+use ragdex_store::{Index, Part, Staging};
 use serde_json::Map;
 
-use super::{IndexKind, IndexOptions, hnsw};
+use super::{IndexKind, IndexOptions, PartRows, hnsw};
 use crate::{Context, Result};
 
 /// What becomes of the graphs of the snapshot before.
@@ -22,18 +22,14 @@ pub(super) struct PartVectors {
     pub(super) rows: u64,
     /// Hash of the embeddings file.
     pub(super) sha256: Sha256,
-    pub(super) vectors: PartEmbeddings,
+    pub(super) vectors: PartRows,
     first_passage: u64,
 }
 
 impl PartVectors {
     /// Rows that are not deleted.
     pub(super) fn live(&self) -> u64 {
-        let dead = self
-            .vectors
-            .deleted()
-            .map_or(0, |mask| mask.n_deleted() as u64);
-        self.rows.saturating_sub(dead)
+        self.rows.saturating_sub(self.vectors.n_deleted())
     }
 }
 
@@ -83,13 +79,13 @@ fn part_vectors(staging: &Staging<'_>, keep: &[Part]) -> Result<(usize, Vec<Part
             number: part.number,
             rows: part.n_passages,
             sha256: part.embeddings.sha256,
-            vectors: staging.kept_embeddings(part)?,
+            vectors: PartRows::new(staging.kept_embeddings(part)?),
             first_passage: part.first_passage,
         })
     });
     let mut parts = kept.collect::<Result<Vec<_>>>()?;
     for part in staging.parts()? {
-        let vectors = staging.embeddings(&part)?;
+        let vectors = PartRows::new(staging.embeddings(&part)?);
         let Some((file, shape)) = part.embeddings_file().zip(part.embedded()) else {
             continue;
         };

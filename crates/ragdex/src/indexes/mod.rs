@@ -98,25 +98,49 @@ impl Default for IndexOptions {
     }
 }
 
-/// Borrows the vectors of a part as an index reads them.
-///
-/// # Errors
-/// [`ragdex_index::Error::Rows`] for ids or masks of another length.
-pub(crate) fn segments(part: &PartEmbeddings) -> Result<Vec<Segment<'_>>> {
-    let mut row = 0;
-    let segments = part.blocks().map(|vectors| {
-        let rows = row..row + vectors.len();
-        row = rows.end;
-        let segment = match part.ids() {
-            RowIds::Contiguous { first } => {
-                Segment::new(vectors, PassageId(first + rows.start as u64))
-            }
-            RowIds::Listed(ids) => Segment::listed(vectors, &ids[rows.clone()])?,
-        };
-        Ok(match part.deleted() {
-            None => segment,
-            Some(mask) => segment.with_live(rows.map(|row| !mask.is_deleted(row)).collect())?,
-        })
-    });
-    segments.collect()
+/// The vectors of a part, with what an index asks of its rows made once.
+#[derive(Debug, Clone)]
+pub(crate) struct PartRows {
+    vectors: PartEmbeddings,
+    /// A row each; absent when none is deleted.
+    live: Option<Vec<bool>>,
+}
+
+impl PartRows {
+    pub(crate) fn new(vectors: PartEmbeddings) -> Self {
+        let live = vectors.deleted().map(|mask| {
+            let rows = 0..mask.len();
+            rows.map(|row| !mask.is_deleted(row)).collect()
+        });
+        Self { vectors, live }
+    }
+
+    /// Rows that are deleted.
+    pub(crate) fn n_deleted(&self) -> u64 {
+        let deleted = self.vectors.deleted();
+        deleted.map_or(0, |mask| mask.n_deleted() as u64)
+    }
+
+    /// Borrows the rows as an index reads them.
+    ///
+    /// # Errors
+    /// [`ragdex_index::Error::Rows`] for ids or masks of another length.
+    pub(crate) fn segments(&self) -> Result<Vec<Segment<'_>>> {
+        let mut row = 0;
+        let segments = self.vectors.blocks().map(|vectors| {
+            let rows = row..row + vectors.len();
+            row = rows.end;
+            let segment = match self.vectors.ids() {
+                RowIds::Contiguous { first } => {
+                    Segment::new(vectors, PassageId(first + rows.start as u64))
+                }
+                RowIds::Listed(ids) => Segment::listed(vectors, &ids[rows.clone()])?,
+            };
+            Ok(match &self.live {
+                None => segment,
+                Some(live) => segment.with_live(&live[rows])?,
+            })
+        });
+        segments.collect()
+    }
 }

@@ -6,12 +6,12 @@ use ragdex_core::Vectors;
 use ragdex_index::{
     Covered, ExactIndex, Graph, Hit, HnswIndex, SearchOptions, Segment, VectorIndex as _,
 };
-use ragdex_store::{PartEmbeddings, Snapshot};
+use ragdex_store::Snapshot;
 use rayon::prelude::*;
 
 use super::hnsw::{identity, vectors_hash};
 use super::recorded::{HnswParameters, SegmentParameters};
-use super::{IndexKind, segments};
+use super::{IndexKind, PartRows};
 use crate::{Error, Result};
 
 /// An index of a snapshot, open for searching.
@@ -89,18 +89,21 @@ impl OpenIndex {
     /// Those of [`VectorIndex::search`](ragdex_index::VectorIndex::search).
     pub(crate) fn search(
         &self,
-        parts: &[PartEmbeddings],
+        parts: &[PartRows],
         questions: Vectors<'_>,
         options: &SearchOptions,
     ) -> Result<Vec<Vec<Hit>>> {
         let hits = match &self.opened {
             Opened::Exact => {
-                let all = parts.iter().map(segments).collect::<Result<Vec<_>>>()?;
+                let all = parts
+                    .iter()
+                    .map(PartRows::segments)
+                    .collect::<Result<Vec<_>>>()?;
                 let all = all.into_iter().flatten().collect();
                 ExactIndex::new(self.dim, all)?.search(questions, options)?
             }
             Opened::Hnsw { graphs, expansion } => {
-                let parts: Vec<&PartEmbeddings> = parts.iter().collect();
+                let parts: Vec<&PartRows> = parts.iter().collect();
                 let index = assemble(self.dim, graphs, &parts)?.with_expansion(*expansion);
                 index.search(questions, options)?
             }
@@ -175,7 +178,7 @@ fn fits(segment: &SegmentParameters, snapshot: &Snapshot) -> bool {
 pub(super) fn assemble<'a>(
     dim: usize,
     graphs: &'a [OpenGraph],
-    parts: &[&'a PartEmbeddings],
+    parts: &[&'a PartRows],
 ) -> Result<HnswIndex<'a>> {
     let mut is_covered = vec![false; parts.len()];
     let mut with_rows = Vec::with_capacity(graphs.len());
@@ -186,7 +189,7 @@ pub(super) fn assemble<'a>(
                 None => covered.push(Covered::Gone(rows)),
                 Some(place) => {
                     is_covered[place] = true;
-                    covered.extend(segments(parts[place])?.into_iter().map(Covered::Vectors));
+                    covered.extend(parts[place].segments()?.into_iter().map(Covered::Vectors));
                 }
             }
         }
@@ -194,7 +197,7 @@ pub(super) fn assemble<'a>(
     }
     let mut scanned: Vec<Segment<'a>> = Vec::new();
     for (part, _) in parts.iter().zip(is_covered).filter(|(_, covered)| !covered) {
-        scanned.extend(segments(part)?);
+        scanned.extend(part.segments()?);
     }
     Ok(HnswIndex::new(dim, with_rows, scanned)?)
 }

@@ -2,33 +2,76 @@
 
 use std::collections::HashMap;
 
-use super::value::{Arena, Global, Id, Problem, Value};
+use crate::value::{Arena, Global, Id, Problem, Value};
 
-/// The most instructions of one pickle. A checkpoint of 400 tensors has 15,000; each costs at most
-/// a hundred bytes here, so that hostile files stay below 2 GB whatever their length.
-const MAX_INSTRUCTIONS: usize = 16 << 20;
+/// How long a pickle may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// The most instructions. Each costs at most a hundred bytes of memory, so this bounds what a hostile
+    /// pickle of any length can take.
+    pub instructions: usize,
+}
+
+impl Default for Limit {
+    /// Instructions that cost at most 2 GB; a checkpoint of 400 tensors has 15,000.
+    fn default() -> Self {
+        Self {
+            instructions: 16 << 20,
+        }
+    }
+}
 
 /// A finished pickle.
 #[derive(Debug)]
-pub(super) struct Pickle<'a> {
-    pub(super) root: Value<'a>,
-    pub(super) arena: Arena<'a>,
-    /// The position after its last instruction.
-    pub(super) end: usize,
+pub struct Pickle<'a> {
+    root: Value<'a>,
+    arena: Arena<'a>,
+    end: usize,
 }
 
-/// Runs the pickle that begins at `start`.
-pub(super) fn run(bytes: &[u8], start: usize) -> Result<Pickle<'_>, Problem> {
+impl<'a> Pickle<'a> {
+    /// The object that was pickled.
+    pub fn root(&self) -> Value<'a> {
+        self.root
+    }
+
+    /// The items of a container of this pickle.
+    ///
+    /// # Panics
+    /// May panic for a container of another pickle.
+    pub fn items(&self, id: Id) -> &[Value<'a>] {
+        self.arena.items(id)
+    }
+
+    /// The position after its last instruction.
+    pub fn end(&self) -> usize {
+        self.end
+    }
+}
+
+/// Runs the pickle that begins at `start`. `accepts` says by module and name which classes and functions may
+/// be named.
+///
+/// # Errors
+/// [`Problem`]: a global that is not accepted, an instruction that is not known, a truncated or
+/// contradictory pickle, or one longer than `limit`.
+pub fn run(
+    bytes: &[u8],
+    start: usize,
+    accepts: impl Fn(&str, &str) -> bool,
+    limit: Limit,
+) -> Result<Pickle<'_>, Problem> {
     let mut machine = Machine {
         bytes,
-        position: start,
+        position: start.min(bytes.len()),
         at: start,
+        accepts: &accepts,
         stack: Vec::new(),
         marks: Vec::new(),
         memo: HashMap::new(),
         arena: Arena::default(),
     };
-    for _ in 0..MAX_INSTRUCTIONS {
+    for _ in 0..limit.instructions {
         if machine.step()? {
             let root = machine.pop()?;
             return Ok(Pickle {
@@ -38,14 +81,15 @@ pub(super) fn run(bytes: &[u8], start: usize) -> Result<Pickle<'_>, Problem> {
             });
         }
     }
-    Err(machine.damaged("more instructions than any checkpoint has"))
+    Err(machine.damaged(format!("more than {} instructions", limit.instructions)))
 }
 
-struct Machine<'a> {
+struct Machine<'a, 'f> {
     bytes: &'a [u8],
     position: usize,
     /// Where the current instruction begins.
     at: usize,
+    accepts: &'f dyn Fn(&str, &str) -> bool,
     stack: Vec<Value<'a>>,
     /// Heights of the stack.
     marks: Vec<usize>,
@@ -53,7 +97,7 @@ struct Machine<'a> {
     arena: Arena<'a>,
 }
 
-impl<'a> Machine<'a> {
+impl<'a> Machine<'a, '_> {
     /// Runs one instruction; tells whether it was the last.
     fn step(&mut self) -> Result<bool, Problem> {
         self.at = self.position;
@@ -88,17 +132,30 @@ impl<'a> Machine<'a> {
                 self.array::<8>()?;
                 Value::Number
             }
-            b'U' | 0x8c => {
-                let [length] = self.array()?;
-                self.text(length.into())?
+            0x8c => {
+                let length = self.length(1)?;
+                self.text(length)?
             }
-            b'X' | b'T' => {
-                let length = u32::from_le_bytes(self.array()?);
-                self.text(length.into())?
+            b'X' => {
+                let length = self.length(4)?;
+                self.text(length)?
             }
             0x8d => {
-                let length = u64::from_le_bytes(self.array()?);
+                let length = self.length(8)?;
                 self.text(length)?
+            }
+            b'U' | b'T' => {
+                let length = self.length(if opcode == b'U' { 1 } else { 4 })?;
+                let bytes = self.take(length)?;
+                std::str::from_utf8(bytes).map_or(Value::Bytes(bytes), Value::Text)
+            }
+            b'C' | b'B' | 0x8e | 0x96 => {
+                let length = self.length(match opcode {
+                    b'C' => 1,
+                    b'B' => 4,
+                    _ => 8,
+                })?;
+                Value::Bytes(self.take(length)?)
             }
             _ => return Err(self.damaged(format!("instruction 0x{opcode:02x} not accepted"))),
         };
@@ -162,6 +219,9 @@ impl<'a> Machine<'a> {
             (b's' | b'u', Value::Dict(id)) if items.len() % 2 == 0 => {
                 self.arena.items_mut(id).extend(items);
             }
+            (b'b', Value::Call(id)) if self.arena.items(id).len() == 2 => {
+                self.arena.items_mut(id).extend(items);
+            }
             // The attributes of an `OrderedDict`: `_metadata` of PyTorch, versions of modules.
             (b'b', Value::Dict(_)) => {}
             _ => return Err(self.damaged("items for something that holds none")),
@@ -183,8 +243,8 @@ impl<'a> Machine<'a> {
                 self.global(module, name)?
             }
             b'Q' => {
-                let id = self.pop_tuple("a storage named by no tuple")?;
-                Value::Storage(id)
+                let id = self.pop_tuple("an object outside that is named by no tuple")?;
+                Value::Persistent(id)
             }
             _ => {
                 let arguments = self.pop_tuple("a call without a tuple of arguments")?;
@@ -196,27 +256,31 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn global(&self, module: &str, name: &str) -> Result<Value<'a>, Problem> {
-        match Global::find(module, name) {
-            Some(global) => Ok(Value::Global(global)),
-            None => Err(Problem::Forbidden {
-                position: self.at,
-                global: format!("{module}.{name}"),
-            }),
+    fn global(&self, module: &'a str, name: &'a str) -> Result<Value<'a>, Problem> {
+        let global = Global { module, name };
+        if (self.accepts)(module, name) {
+            return Ok(Value::Global(global));
         }
+        Err(Problem::Forbidden {
+            position: self.at,
+            global: global.to_string(),
+        })
     }
 
     fn call(&mut self, function: Value<'a>, arguments: Id) -> Result<Value<'a>, Problem> {
-        let first = self.arena.items(arguments).first().copied();
-        match (function, first) {
-            (Value::Global(Global::RebuildTensor), Some(_)) => Ok(Value::Tensor(arguments)),
-            (Value::Global(Global::RebuildParameter), Some(tensor @ Value::Tensor(_))) => {
-                Ok(tensor)
-            }
-            (Value::Global(Global::OrderedDict), None) => {
+        const ORDERED_DICT: Global<'_> = Global {
+            module: "collections",
+            name: "OrderedDict",
+        };
+        match function {
+            Value::Global(ORDERED_DICT) if self.arena.items(arguments).is_empty() => {
                 Ok(Value::Dict(self.arena.add(Vec::new())))
             }
-            _ => Err(self.damaged("a call that rebuilds no tensor")),
+            Value::Global(_) => {
+                let call = vec![function, Value::Tuple(arguments)];
+                Ok(Value::Call(self.arena.add(call)))
+            }
+            _ => Err(self.damaged("a call of something that is no function")),
         }
     }
 
@@ -259,6 +323,13 @@ impl<'a> Machine<'a> {
         };
         low.copy_from_slice(bytes);
         Ok(Value::Int(i64::from_le_bytes(padded)))
+    }
+
+    /// Reads a length of `n` bytes, at most 8, little-endian.
+    fn length(&mut self, n: usize) -> Result<u64, Problem> {
+        let mut wide = [0; 8];
+        wide[..n].copy_from_slice(self.take(n as u64)?);
+        Ok(u64::from_le_bytes(wide))
     }
 
     fn text(&mut self, length: u64) -> Result<Value<'a>, Problem> {
