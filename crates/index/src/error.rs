@@ -30,6 +30,14 @@ pub enum Error {
         /// Rows given.
         found: usize,
     },
+    /// A scan copy that is not what was written.
+    #[error("vectors from passage {passage} on: {source}")]
+    Codes {
+        /// The first passage of the segment.
+        passage: PassageId,
+        /// What is wrong with it.
+        source: CodesError,
+    },
     /// A vector of a passage that no graph can place.
     #[error("row {row}: finite numbers expected, found NaN or an infinity")]
     VectorNotFinite {
@@ -69,14 +77,6 @@ pub enum Error {
         /// What the library says.
         reason: String,
     },
-    /// A scan copy that is not what was written.
-    #[error("vectors from passage {passage} on: {source}")]
-    Codes {
-        /// The first passage of the segment.
-        passage: PassageId,
-        /// What is wrong with it.
-        source: CodesError,
-    },
     /// The search was stopped.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -91,6 +91,7 @@ impl Error {
                     .into(),
             ),
             Self::NotFinite { .. } => Some("check the weights of the question encoder".into()),
+            Self::Codes { source, .. } => Some(source.hint()),
             Self::VectorNotFinite { .. } => {
                 Some("the encoder or the file of vectors is broken".into())
             }
@@ -99,7 +100,6 @@ impl Error {
                 Some("build it anew: `ragdex index KB --index hnsw`".into())
             }
             Self::Library { .. } => Some("free some memory and try again".into()),
-            Self::Codes { source, .. } => Some(source.hint()),
             Self::Rows { .. } | Self::NoRows | Self::Cancelled(_) => None,
         }
     }

@@ -94,6 +94,11 @@ impl<'a> Segment<'a> {
         self.vectors.dim() * number
     }
 
+    /// The score of a row for a question that [`widen_questions`] widened.
+    pub(crate) fn score(&self, row: usize, question: &[f64]) -> f32 {
+        self.hit(row, question, Isa::best()).score
+    }
+
     pub(crate) fn n_live(&self) -> usize {
         match &self.live {
             Some(live) => live.iter().filter(|&&live| live).count(),
@@ -172,15 +177,15 @@ impl<'a> ExactIndex<'a> {
         })
     }
 
-    pub(crate) fn segments(&self) -> &[Segment<'a>] {
-        &self.segments
-    }
-
     /// Scans with another instruction set than the best.
     #[cfg(test)]
     pub(crate) fn by(mut self, isa: Isa) -> Self {
         self.isa = isa;
         self
+    }
+
+    pub(crate) fn segments(&self) -> &[Segment<'a>] {
+        &self.segments
     }
 }
 
@@ -201,6 +206,23 @@ impl VectorIndex for ExactIndex<'_> {
         check_dim(self.dim, questions.dim())?;
         let k = options.k.min(self.len());
         scan(&self.segments, questions, k, self.isa, &options.cancel)
+    }
+}
+
+/// Checks the questions and widens them once, not once a row.
+pub(crate) fn widen_questions(questions: Vectors<'_>, dim: usize) -> Result<Vec<Vec<f64>>, Error> {
+    check_dim(dim, questions.dim())?;
+    let values: Vec<f64> = match questions.rows() {
+        Rows::F32(values) => values.iter().map(|v| v.widen()).collect(),
+        Rows::F16(values) => values.iter().map(|v| v.widen()).collect(),
+    };
+    let rows: Vec<Vec<f64>> = values.chunks_exact(dim).map(<[f64]>::to_vec).collect();
+    match rows
+        .iter()
+        .position(|row| row.iter().any(|v| !v.is_finite()))
+    {
+        Some(question) => Err(Error::NotFinite { question }),
+        None => Ok(rows),
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! An index borrows blocks of vectors, wherever they are mapped, and answers batches of questions.
 //! [`ExactIndex`] needs nothing built beforehand and reads every vector, or in its place a [scan copy](write_codes)
-//! that is a fraction of its size; [`HnswIndex`] walks graphs that [`build_graph`] made and reads a few vectors.
-//! Both stand behind one trait, [`VectorIndex`].
+//! that is a fraction of its size; [`HnswIndex`] walks graphs that [`build_graph`] made and reads a few of them. Both
+//! stand behind one trait, [`VectorIndex`].
 //!
 //! ```
 //! use ragdex_core::{PassageId, Vectors};

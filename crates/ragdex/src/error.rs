@@ -34,6 +34,9 @@ pub enum Error {
     /// Reading or writing the knowledge base.
     #[error(transparent)]
     Store(#[from] ragdex_store::Error),
+    /// Reading a folder of passages, or writing their vectors into it.
+    #[error(transparent)]
+    SplitFolder(ragdex_store::Error),
     /// Loading or running an encoder.
     #[error(transparent)]
     Models(#[from] ragdex_models::Error),
@@ -93,6 +96,36 @@ pub enum Error {
         /// The host of another.
         found: String,
     },
+    /// The source lacks most of the documents.
+    #[error(
+        "`{}`: {removed} of {before} documents are not in the source and would be dropped", path.display()
+    )]
+    Shrinks {
+        /// The knowledge base.
+        path: PathBuf,
+        /// Documents in the current snapshot.
+        before: u64,
+        /// Those that would go.
+        removed: u64,
+    },
+    /// Nothing of what is to be removed is there.
+    #[error("`{}`: no document `{}`{}", path.display(), name.escape_debug(), and_more(*more))]
+    NoSuchDocument {
+        /// The knowledge base.
+        path: PathBuf,
+        /// The first key or title that was asked for.
+        name: String,
+        /// How many others were asked for.
+        more: usize,
+    },
+    /// Going back to where one is.
+    #[error("`{}`: snapshot {snapshot} is the current one", path.display())]
+    IsCurrent {
+        /// The knowledge base.
+        path: PathBuf,
+        /// The snapshot.
+        snapshot: u64,
+    },
     /// Documents that give no passage.
     #[error("{documents} documents gave no passage by the rule `{rule}`")]
     NoPassages {
@@ -100,6 +133,18 @@ pub enum Error {
         documents: u64,
         /// The splitting rule.
         rule: String,
+    },
+    /// Folders of a split beside sources that are to be read.
+    #[error("`{}`: a folder of `ragdex split` expected, as the other sources are", other.display())]
+    MixedSources {
+        /// A source that is none.
+        other: PathBuf,
+    },
+    /// A split that wrote text, which cannot be embedded.
+    #[error("`{}`: Parquet files of passages expected, found none", path.display())]
+    NoParquet {
+        /// The folder.
+        path: PathBuf,
     },
     /// Passages with ids of their own and others for one table.
     #[error("`{}`: passages that have ids and documents that have none cannot share a table", path.display())]
@@ -150,6 +195,32 @@ pub enum Error {
         cosine: f32,
         /// The title of the passage.
         title: String,
+    },
+    /// A file of passages, questions or answers that cannot be read.
+    #[error("`{}`: cannot be read", path.display())]
+    OpenGiven {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A line of a file of passages, questions or answers that is not as it should be.
+    #[error("`{}`: line {line}: {what}", path.display())]
+    Given {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is expected, and what was found.
+        what: String,
+    },
+    /// Vectors to search for that are not as wide as those of the knowledge base.
+    #[error("{expected}-dimensional vectors expected, found {found}")]
+    VectorWidth {
+        /// The width in the knowledge base.
+        expected: usize,
+        /// The width found.
+        found: usize,
     },
     /// Encoders of different vector spaces.
     #[error(
@@ -263,6 +334,12 @@ pub enum Error {
         /// What the pool says.
         source: rayon::ThreadPoolBuildError,
     },
+    /// A thread could not be started.
+    #[error("a thread could not be started")]
+    Thread {
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The work was stopped.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -275,6 +352,7 @@ impl Error {
             Self::Cancelled(_)
             | Self::Corpus(ragdex_corpus::Error::Cancelled(_))
             | Self::Store(ragdex_store::Error::Cancelled(_))
+            | Self::SplitFolder(ragdex_store::Error::Cancelled(_))
             | Self::Models(ragdex_models::Error::Cancelled(_))
             | Self::Hub(ragdex_hub::Error::Cancelled(_))
             | Self::Index(ragdex_index::Error::Cancelled(_))
@@ -284,7 +362,9 @@ impl Error {
             }
             | Self::Rag(ragdex_rag::Error::Cancelled(_)) => ErrorKind::Cancelled,
             Self::Store(ragdex_store::Error::Unfinished { .. }) => ErrorKind::BadInput,
-            Self::Store(error) if error.is_transient() => ErrorKind::Failed,
+            Self::Store(error) | Self::SplitFolder(error) if error.is_transient() => {
+                ErrorKind::Failed
+            }
             Self::Hub(error) if error.is_transient() => ErrorKind::Failed,
             Self::Models(ragdex_models::Error::Write { .. })
             | Self::Rag(ragdex_rag::Error::Models(ragdex_models::Error::Write { .. })) => {
@@ -293,6 +373,8 @@ impl Error {
             Self::Corpus(ragdex_corpus::Error::Read { .. })
             | Self::Models(ragdex_models::Error::Threads(_) | ragdex_models::Error::Candle(_))
             | Self::Store(ragdex_store::Error::Arrow { .. })
+            | Self::SplitFolder(ragdex_store::Error::Arrow { .. })
+            | Self::Thread { .. }
             | Self::Index(ragdex_index::Error::Library { .. })
             | Self::IndexFile {
                 source: ragdex_index::Error::Library { .. },
@@ -320,6 +402,7 @@ impl Error {
             }
             Self::Split(_) => "choose fewer `--overlap` words than `--words`".into(),
             Self::Store(error) => return error.hint(),
+            Self::SplitFolder(error) => return split_folder_hint(error),
             Self::Models(error) => return error.hint(),
             Self::Index(error) | Self::IndexFile { source: error, .. } => return error.hint(),
             Self::UnknownIndex { .. } => "see `ragdex index --help`".into(),
@@ -342,11 +425,25 @@ impl Error {
                 "check the path and `--format`; a document needs a text".into()
             }
             Self::SeveralWikis { .. } => "build a knowledge base for each wiki".into(),
+            Self::Shrinks { .. } => {
+                "check that the source is the whole corpus; `--allow-shrink` drops them, `ragdex add` keeps all \
+                 that the source lacks"
+                    .into()
+            }
+            Self::NoSuchDocument { .. } => {
+                "name documents by key, as `document` in the results of `ragdex search --json`, or with `--title`"
+                    .into()
+            }
+            Self::IsCurrent { .. } => "see `ragdex history` for the others".into(),
             Self::NoPassages { .. } => {
                 "`dpr` leaves out documents shorter than a passage, and `--tail drop` short ends: choose another \
                  `--splitter` or `--tail`, or fewer `--words`"
                     .into()
             }
+            Self::MixedSources { .. } => {
+                "split the other source too, or read all of them by naming a `--format`".into()
+            }
+            Self::NoParquet { .. } => "split the source again `--to parquet`".into(),
             Self::MixedIds { .. } => {
                 "split them into tables of their own, or write `--to parquet` or `jsonl`".into()
             }
@@ -361,6 +458,17 @@ impl Error {
             }
             Self::ForeignVectors { .. } => {
                 "name the encoder that made the vectors, or embed anew with `--embeddings-column none`"
+                    .into()
+            }
+            Self::OpenGiven { .. } => "check the path and its permissions".into(),
+            Self::Given { .. } => {
+                "JSON lines expected: passages `{\"title\", \"text\", \"score\"}`, or questions \
+                 `{\"question\", \"passages\": […], \"answers\": […]}`"
+                    .into()
+            }
+            Self::VectorWidth { .. } => {
+                "encode the questions with the encoder that belongs to the one of the passages: \
+                 `ragdex info` names it"
                     .into()
             }
             Self::EncoderPair { .. } => {
@@ -383,9 +491,45 @@ impl Error {
             Self::Damaged { .. } => {
                 "copy the files named back from a backup, or build the knowledge base anew".into()
             }
-            Self::Threads { .. } => "ask for fewer with `--threads`".into(),
+            Self::Threads { .. } | Self::Thread { .. } => {
+                "ask for fewer with `--threads`, or raise the limit of processes".into()
+            }
             Self::Cancelled(_) => return None,
         })
+    }
+}
+
+/// What helps where a folder of passages is to blame, not a knowledge base.
+fn split_folder_hint(error: &ragdex_store::Error) -> Option<String> {
+    use ragdex_store::Error as Store;
+    match error {
+        Store::Checksum { path, .. } | Store::DamagedSplit { path, .. }
+            if path.ends_with("embed.json") =>
+        {
+            Some("begin anew with `ragdex embed --restart`".into())
+        }
+        Store::Missing { .. }
+        | Store::Length { .. }
+        | Store::Checksum { .. }
+        | Store::Malformed { .. }
+        | Store::Json { .. }
+        | Store::Parquet { .. }
+        | Store::Rows { .. } => Some(
+            "the folder is damaged: copy the file back, or split the source again with `--restart`; \
+             `ragdex embed` makes lost vectors anew"
+                .into(),
+        ),
+        Store::Locked { .. } => {
+            Some("wait until it is done; all else was made, and is kept".into())
+        }
+        error => error.hint(),
+    }
+}
+
+fn and_more(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        more => format!(", nor {more} others"),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ragdex_models::{
-    BertEncoder, Checkpoint, Encoder, EncoderDescription, EncoderOptions, EncoderPair,
+    BertEncoder, Checkpoint, Encoder, EncoderDescription, EncoderOptions, EncoderPair, Precision,
     PrecisionChoice,
 };
 use ragdex_rag::RagModel;
@@ -53,7 +53,7 @@ pub(crate) fn open_bundled_parts(
 }
 
 /// Loads an encoder with the settings of its checkpoint.
-fn open_encoder(
+pub(crate) fn open_encoder(
     name: &str,
     precision: PrecisionChoice,
     context: &Context<'_>,
@@ -124,13 +124,52 @@ pub(crate) fn open_question_encoder(
             expected: expected.to_string(),
             found: found.sha256.to_string(),
         }),
-        _ if name.is_none() && record(found).settings != recorded.question.settings => {
+        _ if name.is_none() && !has_settings(found, &recorded.question) => {
             Err(Error::OtherSettings {
                 id: found.id.clone(),
             })
         }
         _ => Ok(encoder),
     }
+}
+
+/// The field of the manifest that names the tokenizer; absent in knowledge bases of before it was recorded.
+const TOKENIZER: &str = "tokenizer_sha256";
+
+/// Whether an encoder reads texts as `recorded` says, as far as it says.
+fn has_settings(encoder: &EncoderDescription, recorded: &ragdex_store::Encoder) -> bool {
+    let mut settings = record(encoder).settings;
+    if !recorded.settings.contains_key(TOKENIZER) {
+        settings.remove(TOKENIZER);
+    }
+    settings == recorded.settings
+}
+
+/// Loads the encoder that embedded passages as `recorded` says, to embed others alike.
+///
+/// # Errors
+/// [`Error::OtherWeights`] and [`Error::OtherSettings`] when the recorded name no longer leads to the
+/// recorded encoder.
+pub(crate) fn open_context_encoder(
+    recorded: &ragdex_store::EncoderPair,
+    context: &Context<'_>,
+) -> Result<Arc<dyn Encoder>> {
+    let id = &recorded.context.id;
+    let encoder = open_encoder(id, recorded_precision(recorded), context)?;
+    let found = record(encoder.description());
+    if let (Some(expected), Some(sha256)) = (recorded.context.sha256, found.sha256)
+        && expected != sha256
+    {
+        return Err(Error::OtherWeights {
+            id: id.clone(),
+            expected: expected.to_string(),
+            found: sha256.to_string(),
+        });
+    }
+    if found.settings != recorded.context.settings {
+        return Err(Error::OtherSettings { id: id.clone() });
+    }
+    Ok(encoder)
 }
 
 /// The precision that the passages were embedded in.
@@ -167,16 +206,22 @@ pub(crate) fn record(description: &EncoderDescription) -> ragdex_store::Encoder 
 pub(crate) fn open_generator(
     name: &str,
     question_encoder: &str,
+    precision: Precision,
     context: &Context<'_>,
 ) -> Result<RagModel> {
     let device = ragdex_models::Device::Cpu;
     if name == MINI {
         let checkpoint = open_bundled(|bundled| bundled.generator, context)?;
-        return Ok(RagModel::assemble(&checkpoint, None, &device)?);
+        return Ok(RagModel::assemble_in(
+            &checkpoint,
+            None,
+            &device,
+            precision,
+        )?);
     }
     let checkpoint = open_checkpoint(name)?;
     if model_type(&checkpoint) == Some("rag") {
-        return Ok(RagModel::load_on(&checkpoint, &device)?);
+        return Ok(RagModel::load_in(&checkpoint, &device, precision)?);
     }
     let tokenizer = match question_encoder {
         MINI => None,
@@ -186,7 +231,8 @@ pub(crate) fn open_generator(
             is_dpr.then(|| encoder.tokenizer("")).transpose()?
         }
     };
-    Ok(RagModel::assemble(&checkpoint, tokenizer, &device)?)
+    let model = RagModel::assemble_in(&checkpoint, tokenizer, &device, precision)?;
+    Ok(model)
 }
 
 fn model_type(checkpoint: &Checkpoint) -> Option<&str> {

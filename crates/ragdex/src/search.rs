@@ -11,8 +11,9 @@ use ragdex_models::Encoder;
 use ragdex_store::Snapshot;
 
 use crate::indexes::{OpenIndex, PartRows};
+use crate::reader::warn_of_cut;
 use crate::results::{FoundPassage, SearchResult, SearchTimes};
-use crate::{Context, IndexKind, Result};
+use crate::{Context, Error, IndexKind, Result};
 
 /// Finds passages of one snapshot. Loads the question encoder once; may be used from several threads.
 pub struct Searcher {
@@ -21,7 +22,8 @@ pub struct Searcher {
     dim: usize,
     parts: Vec<PartRows>,
     index: OnceLock<OpenIndex>,
-    encoder: Arc<dyn Encoder>,
+    /// None where only vectors are searched for.
+    encoder: Option<Arc<dyn Encoder>>,
 }
 
 /// The hits of a batch of questions, and how long each step took for all of them.
@@ -35,7 +37,8 @@ impl Searcher {
     pub(crate) fn new(
         snapshot: Snapshot,
         path: PathBuf,
-        encoder: Arc<dyn Encoder>,
+        encoder: Option<Arc<dyn Encoder>>,
+        dim: usize,
     ) -> Result<Self> {
         Ok(Self {
             parts: snapshot
@@ -44,7 +47,7 @@ impl Searcher {
                 .map(PartRows::new)
                 .collect(),
             index: OnceLock::new(),
-            dim: encoder.dim(),
+            dim,
             snapshot,
             path,
             encoder,
@@ -62,6 +65,42 @@ impl Searcher {
         context: &Context<'_>,
     ) -> Result<Vec<SearchResult>> {
         let found = self.find(queries, k, context)?;
+        self.results(queries, &found)
+    }
+
+    /// Finds the best `k` passages for each row of `vectors`, whose names in the results are `names`.
+    ///
+    /// # Errors
+    /// [`Error::VectorWidth`] for vectors of another width than the knowledge base's; otherwise as
+    /// [`Searcher::search`].
+    pub fn search_vectors(
+        &self,
+        names: &[&str],
+        vectors: Vectors<'_>,
+        k: usize,
+        context: &Context<'_>,
+    ) -> Result<Vec<SearchResult>> {
+        if vectors.dim() != self.dim {
+            return Err(Error::VectorWidth {
+                expected: self.dim,
+                found: vectors.dim(),
+            });
+        }
+        let started = Instant::now();
+        let found = Found {
+            hits: self.hits(vectors, k, context)?,
+            encode: 0.0,
+            search: milliseconds(started),
+        };
+        self.results(names, &found)
+    }
+
+    /// The width of the vectors.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn results(&self, queries: &[&str], found: &Found) -> Result<Vec<SearchResult>> {
         let share = 1.0 / queries.len().max(1) as f64;
         let results = queries.iter().zip(&found.hits).map(|(query, hits)| {
             let fetch = Instant::now();
@@ -85,29 +124,45 @@ impl Searcher {
         &self.snapshot
     }
 
+    /// The name of the encoder of questions; empty without one.
     pub(crate) fn encoder_id(&self) -> &str {
-        &self.encoder.description().id
+        let encoder = self.encoder.as_ref();
+        encoder.map_or("", |encoder| &encoder.description().id)
     }
 
     /// Encodes the questions and searches the index.
     pub(crate) fn find(&self, queries: &[&str], k: usize, context: &Context<'_>) -> Result<Found> {
         let started = Instant::now();
-        let questions = self
-            .encoder
-            .encode_questions(queries, &context.encode_options())?;
+        let encoder = self.encoder.as_ref().ok_or_else(|| Error::NoEncoder {
+            path: self.path.clone(),
+        })?;
+        for question in queries {
+            if let Some(tokens) = encoder.question_overflow(question)? {
+                warn_of_cut(question, tokens, encoder.description().max_tokens, context);
+            }
+        }
+        let questions = encoder.encode_questions(queries, &context.encode_options())?;
         let encode = milliseconds(started);
         let started = Instant::now();
         let questions = Vectors::f32(&questions, self.dim).expect("rows of the encoder's width");
+        Ok(Found {
+            hits: self.hits(questions, k, context)?,
+            encode,
+            search: milliseconds(started),
+        })
+    }
+
+    fn hits(
+        &self,
+        questions: Vectors<'_>,
+        k: usize,
+        context: &Context<'_>,
+    ) -> Result<Vec<Vec<Hit>>> {
         let options = SearchOptions {
             k,
             cancel: context.cancel.clone(),
         };
-        let hits = self.index()?.search(&self.parts, questions, &options)?;
-        Ok(Found {
-            hits,
-            encode,
-            search: milliseconds(started),
-        })
+        self.index()?.search(&self.parts, questions, &options)
     }
 
     /// Reads the passages found, best first.

@@ -124,15 +124,7 @@ impl OpenPart {
 
     /// The row of a passage that is not deleted.
     pub(crate) fn row_of(&self, id: PassageId) -> Result<Option<usize>> {
-        let row = match self.ids()? {
-            RowIds::Contiguous { first } => {
-                let row =
-                    id.0.checked_sub(*first)
-                        .filter(|row| *row < self.entry.n_passages);
-                row.map(|row| row as usize)
-            }
-            RowIds::Listed(ids) => ids.binary_search(&id.0).ok(),
-        };
+        let row = self.ids()?.row_of(id, self.entry.n_passages as usize);
         let mask = self.deleted_passages();
         Ok(row.filter(|row| !mask.is_some_and(|mask| mask.is_deleted(*row))))
     }

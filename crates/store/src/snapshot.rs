@@ -267,6 +267,27 @@ impl PartEmbeddings {
         self.file.blocks()
     }
 
+    /// The vector of a row, as a block of one.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn vector(&self, row: usize) -> Vectors<'_> {
+        let mut row = row;
+        for block in self.blocks() {
+            if row < block.len() {
+                return block.row(row);
+            }
+            row -= block.len();
+        }
+        panic!("no row {row} behind the last one");
+    }
+
+    /// The row of a passage, whether deleted or not; the file must have so many rows.
+    pub fn row_of(&self, id: PassageId) -> Option<usize> {
+        let n_rows = self.blocks().map(|block| block.len()).sum();
+        self.ids.row_of(id, n_rows)
+    }
+
     /// The passage of each row.
     pub fn ids(&self) -> &RowIds {
         &self.ids

@@ -1,12 +1,11 @@
 //! Searching graphs.
 
-use ragdex_core::{PassageId, Rows, Vectors};
+use ragdex_core::{PassageId, Vectors};
 use rayon::prelude::*;
 
 use super::coding::CodedQuestion;
 use super::graph::Graph;
-use crate::score::Number;
-use crate::simd::Isa;
+use crate::exact::widen_questions;
 use crate::top::Top;
 use crate::{Error, ExactIndex, Hit, SearchOptions, Segment, VectorIndex};
 
@@ -43,7 +42,6 @@ pub struct HnswIndex<'a> {
     graphs: Vec<GraphRows<'a>>,
     scanned: ExactIndex<'a>,
     expansion_search: usize,
-    isa: Isa,
 }
 
 impl<'a> HnswIndex<'a> {
@@ -68,7 +66,6 @@ impl<'a> HnswIndex<'a> {
             graphs: graphs.collect::<Result<_, _>>()?,
             scanned: ExactIndex::new(dim, scanned)?,
             expansion_search: Self::DEFAULT_EXPANSION,
-            isa: Isa::best(),
         })
     }
 
@@ -107,7 +104,10 @@ impl<'a> HnswIndex<'a> {
         for candidate in candidates {
             let (segment, row) = walked[candidate.graph].place(candidate.key);
             if let Some(segment) = segment {
-                top.offer(segment.hit(row, question, self.isa));
+                top.offer(Hit {
+                    id: candidate.id,
+                    score: segment.score(row, question),
+                });
             }
         }
         Ok(top)
@@ -147,26 +147,6 @@ impl VectorIndex for HnswIndex<'_> {
             Ok(top.into_sorted())
         });
         answers.collect()
-    }
-}
-
-/// Checks the questions and widens them once.
-fn widen_questions(questions: Vectors<'_>, dim: usize) -> Result<Vec<Vec<f64>>, Error> {
-    if questions.dim() != dim {
-        return Err(Error::Dimension {
-            expected: dim,
-            found: questions.dim(),
-        });
-    }
-    let values: Vec<f64> = match questions.rows() {
-        Rows::F32(values) => values.iter().map(|value| value.widen()).collect(),
-        Rows::F16(values) => values.iter().map(|value| value.widen()).collect(),
-    };
-    let rows: Vec<Vec<f64>> = values.chunks_exact(dim).map(<[f64]>::to_vec).collect();
-    let bad = |row: &Vec<f64>| row.iter().any(|value| !value.is_finite());
-    match rows.iter().position(bad) {
-        Some(question) => Err(Error::NotFinite { question }),
-        None => Ok(rows),
     }
 }
 

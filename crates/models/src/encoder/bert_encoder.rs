@@ -60,6 +60,7 @@ impl BertEncoder {
             id: checkpoint.id().to_owned(),
             revision: checkpoint.revision().map(str::to_owned),
             sha256: checkpoint.sha256(),
+            tokenizer_sha256: Some(tokenizer.sha256()),
             dim: head.dim,
             pooling: plan.pooling,
             normalize: head.normalizes(),
@@ -216,6 +217,13 @@ impl Encoder for BertEncoder {
             |i| self.tokenize_question(questions[i]),
             options,
         )
+    }
+
+    fn question_overflow(&self, question: &str) -> Result<Option<usize>, Error> {
+        let prompt = &self.description.question_prompt;
+        let limit = self.description.max_tokens;
+        self.tokenizer
+            .overflow(&format!("{prompt}{question}"), limit)
     }
 
     fn encode(&self, texts: &Prepared, options: &EncodeOptions<'_>) -> Result<Vec<f32>, Error> {

@@ -103,6 +103,16 @@ pub trait Encoder: Send + Sync {
     ) -> Result<Vec<f32>, Error> {
         self.encode(&self.prepare_questions(questions, options)?, options)
     }
+
+    /// The number of tokens of a question that is longer than [`EncoderDescription::max_tokens`], so that
+    /// its end would not be read; `None` for all others.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    fn question_overflow(&self, question: &str) -> Result<Option<usize>, Error> {
+        let _ = question;
+        Ok(None)
+    }
 }
 
 /// The encoder of passages and the encoder of questions of one vector space.

@@ -54,7 +54,7 @@ impl Precision {
     }
 
     /// What the kernels call it.
-    pub(super) fn of_kernels(self) -> ragdex_kernels::Precision {
+    pub(crate) fn of_kernels(self) -> ragdex_kernels::Precision {
         match self {
             Self::F32 => ragdex_kernels::Precision::F32,
             Self::F16 => ragdex_kernels::Precision::F16,

@@ -143,7 +143,9 @@ impl Wanted {
 fn draft(base: &Manifest, indexes: Vec<Index>) -> Draft {
     Draft {
         created: SystemTime::now(),
+        command: "index".into(),
         keep: base.parts.clone(),
+        shape: None,
         encoder: base.encoder.clone(),
         splitting: base.splitting.clone(),
         indexes,

@@ -179,12 +179,7 @@ impl<'w> Staging<'w> {
         let content = self.files().open_entry(&embedded.file, &place)?;
         let path = self.files().locate(&place);
         let file = EmbeddingsFile::open(content, &path, part.n_passages(), embedded.shape)?;
-        let first = part.split.first_passage;
-        Ok(PartEmbeddings::new(
-            file,
-            RowIds::Contiguous { first },
-            None,
-        ))
+        Ok(PartEmbeddings::new(file, self.ids(part)?, None))
     }
 
     /// The manifest of the snapshot that this work began from.
@@ -275,6 +270,11 @@ impl<'w> Staging<'w> {
         })
     }
 
+    /// Whether a file that [`Staging::delete`] made is still there byte for byte.
+    pub fn holds(&self, file: &FileEntry) -> Result<bool> {
+        self.is_whole(file)
+    }
+
     /// Checks that every piece is there and composes the manifest. Nothing can be added afterwards;
     /// dropping the result leaves the staging as it is.
     ///
@@ -282,6 +282,17 @@ impl<'w> Staging<'w> {
     /// [`Error::Incomplete`], or [`Error::Dimension`] when vectors differ in form.
     pub fn prepare(self, draft: Draft) -> Result<Prepared<'w>> {
         Prepared::new(self, draft)
+    }
+
+    /// The ids of the rows of a part: from the receipt where they have no gaps, else from the file.
+    fn ids(&self, part: &StagedPart) -> Result<RowIds> {
+        let split = &part.split;
+        let first = split.first_passage;
+        if split.end_passage - first == split.n_passages {
+            return Ok(RowIds::Contiguous { first });
+        }
+        let ids = self.passages(part)?.map(|record| Ok(record?.id.0));
+        Ok(RowIds::Listed(ids.collect::<Result<_>>()?))
     }
 
     fn files(&self) -> &'w Files {
