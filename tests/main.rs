@@ -12,6 +12,7 @@ mod bad_input;
 mod build;
 mod convert;
 mod demo;
+mod devices;
 mod embed;
 mod export;
 mod hot_swap;

@@ -49,9 +49,11 @@ pub(crate) struct Global {
     /// Threads to work with [default: all cores]. Results do not depend on it.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-    /// Where models run: `cpu`, or `auto` for the best there is.
-    #[arg(long, global = true, value_name = "DEVICE", default_value = "auto")]
-    pub device: ragdex::Device,
+    /// Where models run: `cpu`; `cuda` or `cuda:1` for a GPU of NVIDIA, `cuda:0,1` or `cuda:all` for
+    /// several, which share the passages; `metal` for that of an Apple machine; `auto` for the first GPU,
+    /// else the processor. GPUs need a program that was built with `--features cuda` or `metal`.
+    #[arg(long, global = true, value_name = "DEVICE", default_value_t)]
+    pub device: ragdex::DeviceChoice,
     /// Print results as JSON, one object a line, and nothing else on standard output.
     #[arg(long, global = true)]
     pub json: bool,

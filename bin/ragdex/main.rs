@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use clap::Parser;
-use ragdex::{Cancel, Device, Reporter};
+use ragdex::{Cancel, Devices, Reporter};
 
 use crate::cli::{Cli, Command};
 use crate::hints::Exit;
@@ -49,7 +49,7 @@ struct App {
     output: Output,
     reporter: Box<dyn Reporter>,
     cancel: Cancel,
-    device: Device,
+    devices: Devices,
     threads: NonZeroUsize,
 }
 
@@ -64,7 +64,7 @@ impl App {
             }),
             reporter: &*self.reporter,
             cancel: &self.cancel,
-            device: self.device,
+            devices: &self.devices,
             threads: self.threads,
         }
     }
@@ -75,7 +75,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         output: Output::new(cli.global.json, cli.global.verbose),
         reporter: reporters::reporter(&cli.global),
         cancel: cancel_on_signals()?,
-        device: cli.global.device,
+        devices: Devices::new(cli.global.device),
         threads: threads(cli.global.threads)?,
     };
     match cli.command {

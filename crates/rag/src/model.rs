@@ -130,7 +130,7 @@ impl RagModel {
         }
         let checkpoint = self.checkpoint.as_ref().ok_or(Error::NoQuestionEncoder)?;
         let mut options = EncoderOptions::default();
-        options.device = self.device.clone();
+        options.devices = vec![self.device.clone()];
         let encoder = BertEncoder::open(checkpoint, &options)?;
         Ok(self.question_encoder.get_or_init(|| encoder))
     }

@@ -286,6 +286,14 @@ pub enum Error {
         /// The others.
         more: Vec<ragdex_store::Error>,
     },
+    /// A scan copy that is not that of the vectors beside it.
+    #[error("`{}`: {source}", path.display())]
+    ScanCopy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ragdex_index::CodesError,
+    },
     /// No kind of index of this name.
     #[error("`exact` or `hnsw` expected, found `{name}`")]
     UnknownIndex {
@@ -371,7 +379,12 @@ impl Error {
                 ErrorKind::Failed
             }
             Self::Corpus(ragdex_corpus::Error::Read { .. })
-            | Self::Models(ragdex_models::Error::Threads(_) | ragdex_models::Error::Candle(_))
+            | Self::Models(
+                ragdex_models::Error::Threads(_)
+                | ragdex_models::Error::Candle(_)
+                | ragdex_models::Error::DeviceFailed { .. }
+                | ragdex_models::Error::DeviceMemory { .. },
+            )
             | Self::Store(ragdex_store::Error::Arrow { .. })
             | Self::SplitFolder(ragdex_store::Error::Arrow { .. })
             | Self::Thread { .. }
@@ -491,6 +504,7 @@ impl Error {
             Self::Damaged { .. } => {
                 "copy the files named back from a backup, or build the knowledge base anew".into()
             }
+            Self::ScanCopy { source, .. } => source.hint(),
             Self::Threads { .. } | Self::Thread { .. } => {
                 "ask for fewer with `--threads`, or raise the limit of processes".into()
             }

@@ -240,7 +240,7 @@ mod tests {
                 2,
                 "found 1",
             ),
-            ("{\"text\": \"a\", \"score\": 1e99}", 1, "finite"),
+            ("{\"text\": \"a\", \"score\": 1e99}", 1, "out of range"),
             ("{\"question\": \"q\", \"passages\": []}", 1, "none"),
             (
                 "{\"question\": \" \", \"passages\": [{\"text\": \"a\"}]}",

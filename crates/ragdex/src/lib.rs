@@ -65,7 +65,7 @@ mod vectors;
 
 pub use answer::Answerer;
 pub use build::build;
-pub use context::{Bundled, Context, Device, DeviceError, set_threads};
+pub use context::{Bundled, Context, set_threads};
 pub use diff::diff;
 pub use embed::{EmbedJob, embed, estimate_embed};
 pub use error::{Error, ErrorKind, Result};
@@ -82,7 +82,9 @@ pub use ragdex_corpus::{
     WikiOptions,
 };
 pub use ragdex_index::HnswOptions;
-pub use ragdex_models::{Precision, PrecisionChoice};
+pub use ragdex_models::{
+    CudaDevices, DeviceChoice, Devices, Precision, PrecisionChoice, UnknownDevice,
+};
 pub use ragdex_rag::{GenerationOptions, RagKind};
 pub use reader::{AnswerOptions, Reader, Reading as PassageReading};
 pub use refresh::{CompactOptions, RefreshOptions, RemoveOptions, add, compact, refresh, remove};

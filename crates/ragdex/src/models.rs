@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ragdex_models::{
-    BertEncoder, Checkpoint, Encoder, EncoderDescription, EncoderOptions, EncoderPair, Precision,
-    PrecisionChoice,
+    BertEncoder, Checkpoint, Device, DeviceChoice, Encoder, EncoderDescription, EncoderOptions,
+    EncoderPair, Precision, PrecisionChoice,
 };
 use ragdex_rag::RagModel;
 use serde_json::{Map, Value};
@@ -52,10 +52,11 @@ pub(crate) fn open_bundled_parts(
     ])
 }
 
-/// Loads an encoder with the settings of its checkpoint.
+/// Loads an encoder with the settings of its checkpoint, onto some devices.
 pub(crate) fn open_encoder(
     name: &str,
     precision: PrecisionChoice,
+    devices: &[Device],
     context: &Context<'_>,
 ) -> Result<Arc<dyn Encoder>> {
     let (checkpoint, mut options) = match name {
@@ -66,19 +67,41 @@ pub(crate) fn open_encoder(
         name => (open_checkpoint(name)?, EncoderOptions::default()),
     };
     options.precision = precision;
+    options.devices = suited_devices(name, precision, devices, context);
     Ok(Arc::new(BertEncoder::open(&checkpoint, &options)?))
 }
 
-/// Loads both encoders; one checkpoint named for both is loaded once.
+/// The devices, or the processor in their place, said aloud, where the user left it to us and they do not
+/// compute in a precision.
+fn suited_devices(
+    name: &str,
+    precision: PrecisionChoice,
+    devices: &[Device],
+    context: &Context<'_>,
+) -> Vec<Device> {
+    let is_free = *context.devices.choice() == DeviceChoice::Auto;
+    if !is_free || precision.is_computed_by(devices) {
+        return devices.to_vec();
+    }
+    context.reporter.warn(&format!(
+        "`{name}` runs on the processor: GPUs do not compute in precision `{precision}`"
+    ));
+    vec![Device::Cpu]
+}
+
+/// Loads both encoders, that of passages onto all devices; one checkpoint named for both is loaded once.
 ///
 /// # Errors
 /// [`Error::EncoderPair`] when their vectors have different widths.
 pub(crate) fn open_pair(names: &ModelNames, context: &Context<'_>) -> Result<EncoderPair> {
-    let passages = open_encoder(&names.context_encoder, names.precision, context)?;
+    let devices = context.open_devices()?;
+    let passages = open_encoder(&names.context_encoder, names.precision, devices, context)?;
     if names.question_encoder == names.context_encoder {
         return Ok(EncoderPair::shared(passages));
     }
-    let questions = open_encoder(&names.question_encoder, names.precision, context)?;
+    let precision = PrecisionChoice::from(passages.description().precision);
+    let first = [context.first_device()?];
+    let questions = open_encoder(&names.question_encoder, precision, &first, context)?;
     check_width(passages.description(), questions.description())?;
     Ok(EncoderPair::new(passages, questions)?)
 }
@@ -108,7 +131,8 @@ pub(crate) fn open_question_encoder(
     context: &Context<'_>,
 ) -> Result<Arc<dyn Encoder>> {
     let id = name.unwrap_or(&recorded.question.id);
-    let encoder = open_encoder(id, recorded_precision(recorded), context)?;
+    let devices = [context.first_device()?];
+    let encoder = open_encoder(id, recorded_precision(recorded), &devices, context)?;
     let found = encoder.description();
     if found.dim != dim {
         return Err(Error::EncoderPair {
@@ -155,7 +179,8 @@ pub(crate) fn open_context_encoder(
     context: &Context<'_>,
 ) -> Result<Arc<dyn Encoder>> {
     let id = &recorded.context.id;
-    let encoder = open_encoder(id, recorded_precision(recorded), context)?;
+    let devices = context.open_devices()?;
+    let encoder = open_encoder(id, recorded_precision(recorded), devices, context)?;
     let found = record(encoder.description());
     if let (Some(expected), Some(sha256)) = (recorded.context.sha256, found.sha256)
         && expected != sha256
@@ -166,7 +191,7 @@ pub(crate) fn open_context_encoder(
             found: sha256.to_string(),
         });
     }
-    if found.settings != recorded.context.settings {
+    if !has_settings(encoder.description(), &recorded.context) {
         return Err(Error::OtherSettings { id: id.clone() });
     }
     Ok(encoder)
@@ -209,7 +234,7 @@ pub(crate) fn open_generator(
     precision: Precision,
     context: &Context<'_>,
 ) -> Result<RagModel> {
-    let device = ragdex_models::Device::Cpu;
+    let device = generator_device(name, precision, context)?;
     if name == MINI {
         let checkpoint = open_bundled(|bundled| bundled.generator, context)?;
         return Ok(RagModel::assemble_in(
@@ -233,6 +258,20 @@ pub(crate) fn open_generator(
     };
     let model = RagModel::assemble_in(&checkpoint, tokenizer, &device, precision)?;
     Ok(model)
+}
+
+/// The first device, or the processor, said aloud, where the user left it to us and generators compute
+/// there in `f32` only.
+fn generator_device(name: &str, precision: Precision, context: &Context<'_>) -> Result<Device> {
+    let device = context.first_device()?;
+    let is_free = *context.devices.choice() == DeviceChoice::Auto;
+    if device.is_cpu() || precision == Precision::F32 || !is_free {
+        return Ok(device);
+    }
+    context.reporter.warn(&format!(
+        "`{name}` runs on the processor: generators compute on GPUs in precision `f32` only"
+    ));
+    Ok(Device::Cpu)
 }
 
 fn model_type(checkpoint: &Checkpoint) -> Option<&str> {

@@ -8,9 +8,9 @@ use std::time::Instant;
 use ragdex_core::{PassageId, Vectors};
 use ragdex_index::{Hit, SearchOptions};
 use ragdex_models::Encoder;
-use ragdex_store::Snapshot;
+use ragdex_store::{PartEmbeddings, Snapshot};
 
-use crate::indexes::{OpenIndex, PartRows};
+use crate::indexes::OpenIndex;
 use crate::reader::warn_of_cut;
 use crate::results::{FoundPassage, SearchResult, SearchTimes};
 use crate::{Context, Error, IndexKind, Result};
@@ -20,7 +20,7 @@ pub struct Searcher {
     snapshot: Snapshot,
     path: PathBuf,
     dim: usize,
-    parts: Vec<PartRows>,
+    parts: Vec<PartEmbeddings>,
     index: OnceLock<OpenIndex>,
     /// None where only vectors are searched for.
     encoder: Option<Arc<dyn Encoder>>,
@@ -41,11 +41,7 @@ impl Searcher {
         dim: usize,
     ) -> Result<Self> {
         Ok(Self {
-            parts: snapshot
-                .embeddings()?
-                .into_iter()
-                .map(PartRows::new)
-                .collect(),
+            parts: snapshot.embeddings()?,
             index: OnceLock::new(),
             dim,
             snapshot,

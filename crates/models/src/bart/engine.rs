@@ -84,8 +84,11 @@ impl Bart {
             let bart = TensorBart::load(checkpoint, config.clone(), device)?;
             Engine::Tensors(Box::new(bart))
         } else {
-            let device = "this device";
-            return Err(Error::Precision { precision, device });
+            return Err(Error::Precision {
+                precision,
+                device: "a generator on a GPU",
+                computed: "`f32`",
+            });
         };
         Ok(Self { config, engine })
     }

@@ -129,7 +129,8 @@ impl<'a> Work<'a> {
     fn open(path: &Path, job: &'a EmbedJob, context: &'a Context<'a>) -> Result<Self> {
         let folder = SplitFolder::open(path).map_err(Error::SplitFolder)?;
         let parts = parts(&folder, context)?;
-        let encoder = open_encoder(&job.encoder, job.precision, context)?;
+        let devices = context.open_devices()?;
+        let encoder = open_encoder(&job.encoder, job.precision, devices, context)?;
         Ok(Self {
             job,
             context,

@@ -10,11 +10,11 @@ use ragdex_index::{
 use ragdex_store::{FileEntry, Index, Staging};
 use rayon::prelude::*;
 
-use super::IndexKind;
 use super::grouping::{Group, OldGraph, SEGMENT_ROWS, group};
 use super::make::PartVectors;
 use super::open::{OpenGraph, assemble};
 use super::recorded::{HnswParameters, SegmentParameters};
+use super::{IndexKind, segments};
 use crate::{Context, Error, Result};
 
 /// Questions that recall is measured with: of the best 20 that is two thousand passages, a figure
@@ -155,7 +155,7 @@ impl Maker<'_> {
         }
         let mut vectors: Vec<Segment<'_>> = Vec::new();
         for part in parts {
-            vectors.extend(part.vectors.segments()?);
+            vectors.extend(segments(&part.vectors)?);
         }
         let cancel = self.context.cancel;
         let advance = |rows| self.advance(rows);
@@ -200,7 +200,7 @@ impl Maker<'_> {
         let open = open.collect::<Result<Vec<_>>>()?;
         let vectors: Vec<_> = self.parts.iter().map(|part| &part.vectors).collect();
         let index = assemble(self.dim, &open, &vectors)?;
-        let all = self.parts.iter().map(|part| part.vectors.segments());
+        let all = self.parts.iter().map(|part| segments(&part.vectors));
         let all: Vec<Segment<'_>> = all
             .collect::<Result<Vec<_>>>()?
             .into_iter()

@@ -1,10 +1,9 @@
 //! One way to make indexes, for every command that commits.
 
 use ragdex_core::Sha256;
-use ragdex_store::{Index, Part, Staging};
-use serde_json::Map;
+use ragdex_store::{Index, Part, PartEmbeddings, Staging};
 
-use super::{IndexKind, IndexOptions, PartRows, hnsw};
+use super::{IndexKind, IndexOptions, exact, hnsw};
 use crate::{Context, Result};
 
 /// What becomes of the graphs of the snapshot before.
@@ -22,14 +21,18 @@ pub(super) struct PartVectors {
     pub(super) rows: u64,
     /// Hash of the embeddings file.
     pub(super) sha256: Sha256,
-    pub(super) vectors: PartRows,
+    pub(super) vectors: PartEmbeddings,
     first_passage: u64,
 }
 
 impl PartVectors {
     /// Rows that are not deleted.
     pub(super) fn live(&self) -> u64 {
-        self.rows.saturating_sub(self.vectors.n_deleted())
+        let dead = self
+            .vectors
+            .deleted()
+            .map_or(0, |mask| mask.n_deleted() as u64);
+        self.rows.saturating_sub(dead)
     }
 }
 
@@ -39,7 +42,7 @@ impl PartVectors {
 ///
 /// Follows a refresh: graphs of the current snapshot stay while few of their rows are dead, new parts
 /// get graphs, and recall is measured over what results. Interrupted, the same call under the same plan
-/// finds its finished graphs again. Progress is told as [`Stage::Index`](ragdex_core::Stage::Index).
+/// finds its finished files again. Progress is told as [`Stage::Index`](ragdex_core::Stage::Index).
 ///
 /// # Errors
 /// What reading vectors, building and writing give.
@@ -60,11 +63,7 @@ pub(crate) fn make_indexes(
         index.filter(|_| graphs == Graphs::Kept)
     };
     let make = |kind: &IndexKind| match kind {
-        IndexKind::Exact => Ok(Index {
-            kind: kind.name().into(),
-            parameters: Map::new(),
-            files: Vec::new(),
-        }),
+        IndexKind::Exact => exact::make(staging, &parts, old(*kind), context),
         IndexKind::Hnsw => hnsw::make(staging, &parts, dim, options.hnsw, old(*kind), context),
     };
     options.kinds.iter().map(make).collect()
@@ -79,13 +78,13 @@ fn part_vectors(staging: &Staging<'_>, keep: &[Part]) -> Result<(usize, Vec<Part
             number: part.number,
             rows: part.n_passages,
             sha256: part.embeddings.sha256,
-            vectors: PartRows::new(staging.kept_embeddings(part)?),
+            vectors: staging.kept_embeddings(part)?,
             first_passage: part.first_passage,
         })
     });
     let mut parts = kept.collect::<Result<Vec<_>>>()?;
     for part in staging.parts()? {
-        let vectors = PartRows::new(staging.embeddings(&part)?);
+        let vectors = staging.embeddings(&part)?;
         let Some((file, shape)) = part.embeddings_file().zip(part.embedded()) else {
             continue;
         };

@@ -3,15 +3,14 @@
 use std::path::Path;
 
 use ragdex_core::Vectors;
-use ragdex_index::{
-    Covered, ExactIndex, Graph, Hit, HnswIndex, SearchOptions, Segment, VectorIndex as _,
-};
-use ragdex_store::Snapshot;
+use ragdex_index::{Covered, Graph, Hit, HnswIndex, SearchOptions, Segment, VectorIndex as _};
+use ragdex_store::{PartEmbeddings, Snapshot};
 use rayon::prelude::*;
 
+use super::exact::OpenExact;
 use super::hnsw::{identity, vectors_hash};
 use super::recorded::{HnswParameters, SegmentParameters};
-use super::{IndexKind, PartRows};
+use super::{IndexKind, segments};
 use crate::{Error, Result};
 
 /// An index of a snapshot, open for searching.
@@ -23,7 +22,7 @@ pub(crate) struct OpenIndex {
 
 #[derive(Debug)]
 enum Opened {
-    Exact,
+    Exact(OpenExact),
     Hnsw {
         graphs: Vec<OpenGraph>,
         expansion: usize,
@@ -55,10 +54,10 @@ impl OpenGraph {
 impl OpenIndex {
     /// Opens the kind asked for, or else the first that the snapshot names.
     ///
-    /// The exact kind needs no files and can always be asked for.
+    /// The exact kind does without files and can always be asked for.
     ///
     /// # Errors
-    /// [`Error::NoSuchIndex`]; [`Error::IndexFile`] and [`Error::IndexParameters`] for what is damaged.
+    /// [`Error::NoSuchIndex`]; [`Error::ScanCopy`], [`Error::IndexFile`] and [`Error::IndexParameters`] for what is damaged.
     pub(crate) fn open(
         snapshot: &Snapshot,
         path: &Path,
@@ -70,7 +69,7 @@ impl OpenIndex {
         let mut named = manifest.indexes.iter().map(|index| index.kind.parse());
         let first = named.find_map(Result::ok).unwrap_or(IndexKind::Exact);
         let opened = match kind.unwrap_or(first) {
-            IndexKind::Exact => Opened::Exact,
+            IndexKind::Exact => Opened::Exact(OpenExact::open(snapshot)?),
             IndexKind::Hnsw => open_graphs(snapshot, path, dim, expansion)?,
         };
         Ok(Self { dim, opened })
@@ -78,7 +77,7 @@ impl OpenIndex {
 
     pub(crate) fn kind(&self) -> IndexKind {
         match self.opened {
-            Opened::Exact => IndexKind::Exact,
+            Opened::Exact(_) => IndexKind::Exact,
             Opened::Hnsw { .. } => IndexKind::Hnsw,
         }
     }
@@ -89,21 +88,18 @@ impl OpenIndex {
     /// Those of [`VectorIndex::search`](ragdex_index::VectorIndex::search).
     pub(crate) fn search(
         &self,
-        parts: &[PartRows],
+        parts: &[PartEmbeddings],
         questions: Vectors<'_>,
         options: &SearchOptions,
     ) -> Result<Vec<Vec<Hit>>> {
         let hits = match &self.opened {
-            Opened::Exact => {
-                let all = parts
-                    .iter()
-                    .map(PartRows::segments)
-                    .collect::<Result<Vec<_>>>()?;
-                let all = all.into_iter().flatten().collect();
-                ExactIndex::new(self.dim, all)?.search(questions, options)?
+            Opened::Exact(exact) => {
+                let index = exact.index(self.dim, parts)?;
+                let hits = index.search(questions, options);
+                hits.map_err(|error| exact.named(error))?
             }
             Opened::Hnsw { graphs, expansion } => {
-                let parts: Vec<&PartRows> = parts.iter().collect();
+                let parts: Vec<&PartEmbeddings> = parts.iter().collect();
                 let index = assemble(self.dim, graphs, &parts)?.with_expansion(*expansion);
                 index.search(questions, options)?
             }
@@ -178,7 +174,7 @@ fn fits(segment: &SegmentParameters, snapshot: &Snapshot) -> bool {
 pub(super) fn assemble<'a>(
     dim: usize,
     graphs: &'a [OpenGraph],
-    parts: &[&'a PartRows],
+    parts: &[&'a PartEmbeddings],
 ) -> Result<HnswIndex<'a>> {
     let mut is_covered = vec![false; parts.len()];
     let mut with_rows = Vec::with_capacity(graphs.len());
@@ -189,7 +185,7 @@ pub(super) fn assemble<'a>(
                 None => covered.push(Covered::Gone(rows)),
                 Some(place) => {
                     is_covered[place] = true;
-                    covered.extend(parts[place].segments()?.into_iter().map(Covered::Vectors));
+                    covered.extend(segments(parts[place])?.into_iter().map(Covered::Vectors));
                 }
             }
         }
@@ -197,7 +193,7 @@ pub(super) fn assemble<'a>(
     }
     let mut scanned: Vec<Segment<'a>> = Vec::new();
     for (part, _) in parts.iter().zip(is_covered).filter(|(_, covered)| !covered) {
-        scanned.extend(part.segments()?);
+        scanned.extend(segments(part)?);
     }
     Ok(HnswIndex::new(dim, with_rows, scanned)?)
 }

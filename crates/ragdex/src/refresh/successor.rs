@@ -163,7 +163,7 @@ impl Successor<'_> {
     }
 }
 
-/// A value as the map that a manifest wants.
+/// The sources that a manifest names.
 pub(super) fn paths_of(source: &serde_json::Map<String, Value>) -> Vec<Value> {
     let paths = source.get("paths").and_then(Value::as_array);
     paths.cloned().unwrap_or_default()
