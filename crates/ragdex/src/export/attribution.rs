@@ -114,7 +114,7 @@ fn wiki_host(url: &str) -> Option<&str> {
         let sub = host.strip_suffix(*site);
         sub.is_some_and(|sub| sub.is_empty() || sub.ends_with('.'))
     };
-    WIKIS.iter().any(|site| is_of(site)).then_some(host)
+    WIKIS.iter().any(is_of).then_some(host)
 }
 
 /// The date in the name of a dump: `enwiki-20261101-pages-articles.xml.bz2`.
