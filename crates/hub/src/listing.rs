@@ -1,7 +1,8 @@
 //! What the hub says of a model: its commit, its files, its licence.
 
-use serde_json::Value;
 use std::fmt::Write as _;
+
+use serde_json::Value;
 use ureq::http::HeaderMap;
 
 use crate::checksum::Kind;
