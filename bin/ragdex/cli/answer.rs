@@ -182,7 +182,6 @@ impl Generation {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
 
     #[test]
     fn every_setting_that_is_supported_has_its_option() {
