@@ -10,7 +10,7 @@ use ragdex_models::{
 use ragdex_rag::RagModel;
 use serde_json::{Map, Value};
 
-use crate::checkpoints::open as open_checkpoint;
+use crate::checkpoints::{is_at_hand, open as open_checkpoint};
 use crate::presets::MINI;
 use crate::{Context, Error, ModelNames, Result};
 
@@ -130,7 +130,8 @@ pub(crate) fn open_question_encoder(
     dim: usize,
     context: &Context<'_>,
 ) -> Result<Arc<dyn Encoder>> {
-    let id = name.unwrap_or(&recorded.question.id);
+    let at_commit = recorded_name(&recorded.question);
+    let id = name.unwrap_or(&at_commit);
     let devices = [context.first_device()?];
     let encoder = open_encoder(id, recorded_precision(recorded), &devices, context)?;
     let found = encoder.description();
@@ -178,7 +179,7 @@ pub(crate) fn open_context_encoder(
     recorded: &ragdex_store::EncoderPair,
     context: &Context<'_>,
 ) -> Result<Arc<dyn Encoder>> {
-    let id = &recorded.context.id;
+    let id = &recorded_name(&recorded.context);
     let devices = context.open_devices()?;
     let encoder = open_encoder(id, recorded_precision(recorded), devices, context)?;
     let found = record(encoder.description());
@@ -195,6 +196,17 @@ pub(crate) fn open_context_encoder(
         return Err(Error::OtherSettings { id: id.clone() });
     }
     Ok(encoder)
+}
+
+/// The name of a recorded encoder: at the commit it had, where the cache still holds that, whatever its
+/// branch leads to by now.
+fn recorded_name(encoder: &ragdex_store::Encoder) -> String {
+    let at_commit = encoder
+        .revision
+        .as_ref()
+        .map(|commit| format!("{}@{commit}", encoder.id));
+    let at_commit = at_commit.filter(|name| is_at_hand(name));
+    at_commit.unwrap_or_else(|| encoder.id.clone())
 }
 
 /// The precision that the passages were embedded in.
