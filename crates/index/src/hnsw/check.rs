@@ -2,8 +2,7 @@
 //!
 //! usearch follows the numbers of a saved graph without looking: a flipped bit in one sends it out of
 //! the file, which ends the process. So each number that it will follow is checked before it sees the
-//! file: one pass, which reads the links and not the codes, 40 ns a row (768 dimensions,
-//! connectivity 32).
+//! file: one pass, which reads the links and not the codes.
 //!
 //! The format is that of `index_dense_gt::save_to_stream` and `index_gt::save_to_stream` of usearch
 //! 2.26: the matrix of codes with two `u32` before it, a head of 64 bytes, five `u64` (nodes,

@@ -7,7 +7,7 @@ use super::{IndexKind, IndexOptions};
 
 /// Bytes of memory beside the file that an open graph keeps for each row: where node and code lie, and
 /// the place of the key.
-pub(super) const OPEN_ROW_BYTES: u64 = 40;
+pub(super) const OPEN_ROW_BYTES: u64 = 76;
 
 /// Bytes of a row in the file of a graph: its code, key and levels, twice the connectivity in links on
 /// the lowest level, and the links of the few that reach higher.
