@@ -159,7 +159,7 @@ mod tests {
                 .hint()
                 .is_some_and(|hint| hint.contains("--batch-tokens"))
         );
-        assert_eq!(done, []);
+        assert!(done.is_empty());
     }
 
     /// A device that fails in another way.
