@@ -140,7 +140,7 @@ fn common_passages_serve_every_question_and_need_no_scores() {
             .iter()
             .map(|p| p["prior"].as_f64().unwrap())
             .collect();
-        assert_eq!(priors, [0.5, 0.5]);
+        assert!(priors.iter().all(|prior| (prior - 0.5).abs() < 1e-6));
         assert_eq!(
             (&passages[0]["id"], &passages[1]["id"]),
             (&json!(0), &json!(9))

@@ -1,6 +1,8 @@
 //! Knowledge is swapped with the index, as in the paper on RAG (Lewis et al. 2020, §4.5): the same models
 //! answer from two editions of one corpus, and the answers follow the edition.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use crate::util::{Dir, repository};
@@ -56,11 +58,12 @@ fn dump(changes: &[Changed], edition: usize) -> String {
         let revision = 1000 + id + 1000 * usize::from(changed.is_some());
         let text = text.replace('&', "&amp;").replace('<', "&lt;");
         let title = title.replace('&', "&amp;");
-        pages.push_str(&format!(
+        let _ = writeln!(
+            pages,
             "<page><title>{title}</title><ns>0</ns><id>{}</id><revision><id>{revision}</id>\
-             <model>wikitext</model><text>{text}</text></revision></page>\n",
+             <model>wikitext</model><text>{text}</text></revision></page>",
             id + 1
-        ));
+        );
     }
     format!("<mediawiki xml:lang=\"en\">{pages}</mediawiki>")
 }

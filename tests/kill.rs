@@ -67,7 +67,9 @@ fn copy(from: &Path, to: &Path) {
 /// The files of a knowledge base; manifests without what tells when they were made.
 fn state(kb: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = files(kb);
-    found.retain(|(name, _)| name != "LOCK" && !name.ends_with(".tmp"));
+    found.retain(|(name, _)| {
+        name != "LOCK" && Path::new(name).extension().is_none_or(|end| end != "tmp")
+    });
     for (name, content) in &mut found {
         if name.starts_with("snapshots/") {
             let mut manifest: Value = serde_json::from_slice(content).unwrap();

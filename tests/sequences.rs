@@ -161,7 +161,7 @@ fn step(
             (format!("refresh {:?}", report.documents), report.snapshot)
         }
         4..6 => {
-            let more: Model = (0..1 + random.below(3))
+            let more: Model = (0..=random.below(3))
                 .map(|_| (random.key(), random.text()))
                 .collect();
             let report = ragdex::add(&kb, &bench.update(&more), &context).unwrap();

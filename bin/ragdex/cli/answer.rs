@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 ///
 /// `prior` is how likely the retriever finds a passage, `posterior` how much the answer rests on it by the
 /// model's own probabilities: p(z|x,y). With rag-sequence it is in proportion to p(z|x) p(y|x,z). With
-/// rag-token each token has a passage of its own, r_t(z) in proportion to p(z|x) p(y_t|x,z,y_<t), and the
-/// posterior is the mean of r_t over the words; `-v` and `--json` show r_t for each token.
+/// rag-token each token has a passage of its own, `r_t(z)` in proportion to `p(z|x) p(y_t|x,z,y_<t)`, and the
+/// posterior is the mean of `r_t` over the words; `-v` and `--json` show `r_t` for each token.
 ///
 /// Examples:
 ///   ragdex answer kb "Who was the first woman to win a Nobel Prize?"
@@ -129,6 +129,15 @@ pub(crate) struct Generation {
     /// The token that decoding starts with.
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     pub decoder_start_token_id: Option<String>,
+    /// The token that begins a text.
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
+    pub bos_token_id: Option<String>,
+    /// The token that ends a text, or several, such as `[2,3]`.
+    #[arg(long, value_name = "IDS", allow_hyphen_values = true)]
+    pub eos_token_id: Option<String>,
+    /// The token that fills rows up.
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
+    pub pad_token_id: Option<String>,
 }
 
 impl Answer {
@@ -162,8 +171,34 @@ impl Generation {
             ("forced_bos_token_id", &self.forced_bos_token_id),
             ("forced_eos_token_id", &self.forced_eos_token_id),
             ("decoder_start_token_id", &self.decoder_start_token_id),
+            ("bos_token_id", &self.bos_token_id),
+            ("eos_token_id", &self.eos_token_id),
+            ("pad_token_id", &self.pad_token_id),
         ];
         all.into_iter()
             .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    #[test]
+    fn every_setting_that_is_supported_has_its_option() {
+        /// Those of which only the default is supported.
+        const FIXED: [&str; 3] = [
+            "do_sample",
+            "num_beam_groups",
+            "encoder_no_repeat_ngram_size",
+        ];
+        let command = <crate::cli::Cli as clap::CommandFactory>::command();
+        let answer = command.find_subcommand("answer").expect("a command");
+        let has = |name: &str| {
+            let long = name.replace('_', "-");
+            answer.get_arguments().any(|a| a.get_long() == Some(&long))
+        };
+        for name in ragdex::GenerationOptions::NAMES {
+            assert_ne!(has(name), FIXED.contains(name), "{name}");
+        }
     }
 }

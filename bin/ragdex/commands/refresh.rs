@@ -1,5 +1,6 @@
 //! `ragdex refresh`, `add`, `remove`, `compact`.
 
+use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;
 
@@ -146,15 +147,16 @@ fn text(kb: &Path, report: &UpdateReport) -> String {
         report.embedded,
     );
     for (reason, count) in report.skipped.iter().filter(|(_, count)| **count > 0) {
-        text.push_str(&format!("  skipped: {count} {reason}\n"));
+        let _ = writeln!(text, "  skipped: {count} {reason}");
     }
     if let Some(estimate) = report.estimated_embed_seconds {
-        text.push_str(&format!("  embedding would take about {estimate:.1} s\n"));
+        let _ = writeln!(text, "  embedding would take about {estimate:.1} s");
     } else {
-        text.push_str(&format!(
-            "  read {:.1} s, split {:.1} s, embed {:.1} s, index {:.1} s, total {:.1} s\n",
+        let _ = writeln!(
+            text,
+            "  read {:.1} s, split {:.1} s, embed {:.1} s, index {:.1} s, total {:.1} s",
             seconds.read, seconds.split, seconds.embed, seconds.index, seconds.total
-        ));
+        );
     }
     text
 }

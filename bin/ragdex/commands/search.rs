@@ -28,7 +28,9 @@ pub(crate) fn run(app: &App, args: &Search) -> anyhow::Result<()> {
 
 /// Prints the passages nearest to each row of a file.
 fn search_vectors(app: &App, args: &Search, kb: &KnowledgeBase, file: &Path) -> anyhow::Result<()> {
+    let kind = args.searched.index.map(ragdex::IndexKind::from);
     let searcher = kb.vector_searcher()?;
+    let searcher = searcher.with_index(kind, args.searched.expansion_search)?;
     let vectors = QuestionVectors::open(file, &searcher)?;
     vectors.search(&searcher, args.k.get(), &app.context(), |result| {
         app.output.search(&result)?;

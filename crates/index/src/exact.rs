@@ -82,7 +82,8 @@ impl<'a> Segment<'a> {
         self.codes
     }
 
-    pub(crate) fn n_rows(&self) -> usize {
+    /// The number of vectors, those that are not to be found included.
+    pub fn n_rows(&self) -> usize {
         self.vectors.len()
     }
 

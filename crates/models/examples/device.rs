@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(serde_json::from_str)
         .collect::<Result<_, _>>()?;
     let passages: Vec<PassageText<'_>> = records.iter().map(passage).collect();
-    let checkpoint = Checkpoint::open(&arguments.model)?;
+    let checkpoint = Checkpoint::from_folder(&arguments.model)?;
     let encoder = open(&checkpoint, |options| {
         options.devices = devices.to_vec();
         options.padded = true;

@@ -164,7 +164,7 @@ pub enum Error {
         /// The device.
         device: String,
         /// What the driver says.
-        source: candle_core::Error,
+        source: Box<candle_core::Error>,
     },
     /// The memory of a device does not suffice.
     #[error("device `{device}`: memory for {tokens} tokens beside the weights expected, none left")]
@@ -174,7 +174,7 @@ pub enum Error {
         /// The tokens that were to be computed at once, padding included; 0 while weights are loaded.
         tokens: usize,
         /// What the driver says.
-        source: candle_core::Error,
+        source: Box<candle_core::Error>,
     },
     /// A configuration asks for what this crate does not do, or misses a value.
     #[error("`{}`: `{key}`: {what}", path.display())]

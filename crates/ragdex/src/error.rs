@@ -271,7 +271,7 @@ pub enum Error {
         name: String,
     },
     /// The generator reads more passages than there are.
-    #[error("{n_docs} passages for each question asked for, the knowledge base holds {passages}")]
+    #[error("{n_docs} passages for each question asked for, there are {passages}")]
     TooFewPassages {
         /// Passages asked for.
         n_docs: usize,
@@ -285,6 +285,14 @@ pub enum Error {
         first: Box<ragdex_store::Error>,
         /// The others.
         more: Vec<ragdex_store::Error>,
+    },
+    /// A scan copy that is not that of the vectors beside it.
+    #[error("`{}`: {source}", path.display())]
+    ScanCopy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ragdex_index::CodesError,
     },
     /// No kind of index of this name.
     #[error("`exact` or `hnsw` expected, found `{name}`")]
@@ -396,20 +404,31 @@ impl Error {
         if self.kind() == ErrorKind::Cancelled {
             return Some("run the same command again: what is finished is kept".into());
         }
-        Some(match self {
-            Self::Corpus(error) => return error.hint(),
-            Self::Store(ragdex_store::Error::OtherPlan { .. }) => {
+        match self {
+            Self::Corpus(error) => error.hint(),
+            Self::Store(ragdex_store::Error::OtherPlan { .. }) => Some(
                 "run that command again to finish it, or add `--restart` to throw its work away"
-                    .into()
-            }
+                    .into(),
+            ),
             Self::Store(ragdex_store::Error::SourceChanged { .. }) => {
-                "add `--restart` to begin anew with the source as it is now".into()
+                Some("add `--restart` to begin anew with the source as it is now".into())
             }
+            Self::Store(error) => error.hint(),
+            Self::SplitFolder(error) => split_folder_hint(error),
+            Self::Models(error) => error.hint(),
+            Self::Index(error) | Self::IndexFile { source: error, .. } => error.hint(),
+            Self::Hub(error) => error.hint(),
+            Self::Rag(error) => error.hint(),
+            Self::Exchange(error) => error.hint(),
+            Self::Cancelled(_) => None,
+            own => own.own_hint(),
+        }
+    }
+
+    /// The remedy of what no library below knows.
+    fn own_hint(&self) -> Option<String> {
+        Some(match self {
             Self::Split(_) => "choose fewer `--overlap` words than `--words`".into(),
-            Self::Store(error) => return error.hint(),
-            Self::SplitFolder(error) => return split_folder_hint(error),
-            Self::Models(error) => return error.hint(),
-            Self::Index(error) | Self::IndexFile { source: error, .. } => return error.hint(),
             Self::UnknownIndex { .. } => "see `ragdex index --help`".into(),
             Self::NoSuchIndex { kind, .. } => {
                 format!("make it: `ragdex index KB --index {kind}`")
@@ -418,12 +437,9 @@ impl Error {
             Self::IndexParameters { kind, .. } => {
                 format!("build it anew: `ragdex index KB --index {kind}`")
             }
-            Self::Hub(error) => return error.hint(),
             Self::IsFolder { .. } => "take the folder as it is wherever a model is named".into(),
             Self::TargetExists { .. } => "name a new folder, or add `--force` to replace it".into(),
             Self::TargetNoModel { .. } => "name a new folder: `--force` replaces models only".into(),
-            Self::Rag(error) => return error.hint(),
-            Self::Exchange(error) => return error.hint(),
             Self::NotEmpty { .. } => "name another folder, or add `--force` to replace this one".into(),
             Self::NoVectors { .. } => "export a snapshot that has passages: see `ragdex info`".into(),
             Self::EmptyCorpus { .. } => {
@@ -496,10 +512,11 @@ impl Error {
             Self::Damaged { .. } => {
                 "copy the files named back from a backup, or build the knowledge base anew".into()
             }
+            Self::ScanCopy { source, .. } => source.hint(),
             Self::Threads { .. } | Self::Thread { .. } => {
                 "ask for fewer with `--threads`, or raise the limit of processes".into()
             }
-            Self::Cancelled(_) => return None,
+            _ => return None,
         })
     }
 }

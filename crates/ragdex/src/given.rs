@@ -78,7 +78,7 @@ impl GivenPassages {
             return Ok(Self::PerQuestion(questions.collect::<Result<_>>()?));
         }
         let passages = lines.iter().map(|(number, line)| {
-            serde_json::from_str(line).map_err(|e| wrong(path, *number, e.to_string()))
+            serde_json::from_str(line).map_err(|error| malformed(path, *number, &error))
         });
         let passages = passages.collect::<Result<Vec<Passage>>>()?;
         let last = lines.last().map_or(1, |(number, _)| *number);
@@ -137,8 +137,7 @@ fn names_a_question(line: &str) -> bool {
 }
 
 fn question(path: &Path, number: usize, line: &str) -> Result<GivenQuestion> {
-    let line: Line =
-        serde_json::from_str(line).map_err(|error| wrong(path, number, error.to_string()))?;
+    let line: Line = serde_json::from_str(line).map_err(|error| malformed(path, number, &error))?;
     if line.question.trim().is_empty() {
         return Err(wrong(path, number, "the question is empty"));
     }
@@ -182,6 +181,13 @@ fn found(path: &Path, number: usize, passages: Vec<Passage>) -> Result<Vec<Found
         url: passage.url,
     });
     Ok(found.collect())
+}
+
+/// The parser counts lines within the line; its column is all that tells anything.
+fn malformed(path: &Path, line: usize, error: &serde_json::Error) -> Error {
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or_default();
+    wrong(path, line, format!("byte {}: {what}", error.column()))
 }
 
 fn wrong(path: &Path, line: usize, what: impl Into<String>) -> Error {
@@ -240,7 +246,7 @@ mod tests {
                 2,
                 "found 1",
             ),
-            ("{\"text\": \"a\", \"score\": 1e99}", 1, "finite"),
+            ("{\"text\": \"a\", \"score\": 1e99}", 1, "out of range"),
             ("{\"question\": \"q\", \"passages\": []}", 1, "none"),
             (
                 "{\"question\": \" \", \"passages\": [{\"text\": \"a\"}]}",

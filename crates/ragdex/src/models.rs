@@ -191,7 +191,7 @@ pub(crate) fn open_context_encoder(
             found: sha256.to_string(),
         });
     }
-    if found.settings != recorded.context.settings {
+    if !has_settings(encoder.description(), &recorded.context) {
         return Err(Error::OtherSettings { id: id.clone() });
     }
     Ok(encoder)

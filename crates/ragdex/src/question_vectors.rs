@@ -42,6 +42,9 @@ impl QuestionVectors {
     ///
     /// # Errors
     /// What [`Searcher::search_vectors`] gives, a row that holds NaN, and what `each` gives.
+    ///
+    /// # Panics
+    /// For a searcher of another width than that opened with.
     pub fn search<E: From<crate::Error>>(
         &self,
         searcher: &Searcher,

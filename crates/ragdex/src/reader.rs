@@ -5,6 +5,7 @@ use std::time::Instant;
 use ragdex_models::Precision;
 use ragdex_rag::{GenerationOptions, PassageInput, Query, RagKind, RagModel, SequenceDecoding};
 
+use crate::checkpoints::fetch_missing;
 use crate::models::open_generator;
 use crate::presets::MINI;
 use crate::results::{
@@ -59,6 +60,9 @@ impl Reader {
     /// # Errors
     /// What checkpoints give; [`ragdex_rag::Error::Setting`] for a setting that cannot be used.
     pub fn open(options: &AnswerOptions, context: &Context<'_>) -> Result<Self> {
+        let named = [&options.generator, &options.question_encoder];
+        let named: Vec<&str> = named.into_iter().flatten().map(String::as_str).collect();
+        fetch_missing(&named, context)?;
         let name = options.generator.as_deref().unwrap_or(MINI);
         let encoder = options.question_encoder.as_deref().unwrap_or(MINI);
         let model = open_generator(name, encoder, options.generator_precision, context)?;

@@ -40,7 +40,9 @@ impl Recorded {
     pub(crate) fn of(options: &BuildOptions) -> Result<Self> {
         let mut reading = options.reading.clone();
         for paths in [&mut reading.wiki.templates, &mut reading.wiki.words] {
-            paths.iter_mut().for_each(|path| *path = absolute(path));
+            for path in paths.iter_mut() {
+                *path = absolute(path);
+            }
         }
         Ok(Self {
             generator: Some(absolute_name(&options.models.generator)),

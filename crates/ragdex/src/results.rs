@@ -99,7 +99,7 @@ pub struct TokenProvenance {
     pub token: u32,
     /// Its characters.
     pub text: String,
-    /// For each passage p(z|x) p(y_t|x,z,y_<t), divided by the sum over all.
+    /// For each passage `p(z|x) p(y_t|x,z,y_<t)`, divided by the sum over all.
     pub passages: Vec<f32>,
 }
 

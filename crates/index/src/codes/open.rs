@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ragdex_core::Sha256;
 use twox_hash::XxHash64;
 
+use super::row::length;
 use super::{
     BLOCK_PANELS, CHECKSUM_BYTES, HEADER_BYTES, MAGIC, MAX_DIM, ROW_NUMBERS, SEED, VERSION,
     panel_bytes,
@@ -102,7 +103,8 @@ pub struct Codes {
     content: Box<dyn AsRef<[u8]> + Send + Sync>,
     dim: usize,
     rows: usize,
-    mean: Vec<f64>,
+    mean: Vec<f32>,
+    mean_length: f64,
     /// Which blocks were held against their checksums.
     checked: Vec<AtomicBool>,
 }
@@ -130,11 +132,15 @@ impl Codes {
         };
         let mean = &bytes[HEADER_BYTES..HEADER_BYTES + dim * size_of::<f32>()];
         let (mean, _) = mean.as_chunks();
-        let mean: Vec<f64> = mean.iter().map(|b| f32::from_le_bytes(*b).into()).collect();
+        let mean: Vec<f32> = mean
+            .iter()
+            .map(|bytes| f32::from_le_bytes(*bytes))
+            .collect();
         check_trailer(bytes, layout)?;
         Ok(Self {
             dim,
             rows: layout.rows,
+            mean_length: length(mean.iter().map(|&number| number.into())),
             mean,
             checked: (0..layout.blocks())
                 .map(|_| AtomicBool::new(false))
@@ -159,9 +165,17 @@ impl Codes {
     }
 
     /// What was taken from every vector before it was coded.
-    pub(crate) fn mean(&self) -> &[f64] {
+    pub(crate) fn mean(&self) -> &[f32] {
         &self.mean
     }
+
+    /// The length of the mean.
+    pub(crate) fn mean_length(&self) -> f64 {
+        self.mean_length
+    }
+
+    /// The widest vectors that can be coded.
+    pub const MAX_DIM: usize = MAX_DIM;
 
     /// Rows of every block but the last.
     pub(crate) const BLOCK_ROWS: usize = BLOCK_PANELS * PANEL_ROWS;

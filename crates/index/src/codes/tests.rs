@@ -58,7 +58,7 @@ fn codes_say_of_every_row_what_its_numbers_promise() {
                 let step = (place / STEP * PANEL_ROWS + number) * STEP + place % STEP;
                 scale * (f64::from(panel.codes[step]) - 128.0)
             };
-            let left = (0..DIM).map(|i| f64::from(row[i]) - codes.mean()[i] - said(i));
+            let left = (0..DIM).map(|i| f64::from(row[i]) - f64::from(codes.mean()[i]) - said(i));
             assert!(length(left) <= error && error < 0.03);
             assert!(length((0..DIM).map(said)) <= weight);
         }

@@ -24,7 +24,6 @@ const MEAN_ROWS: usize = 1 << 16;
 
 /// Why a scan copy was not written.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum WriteError {
     /// Vectors wider than a scan can sum up.
     #[error("vectors of at most {MAX_DIM} dimensions expected, found {0}")]

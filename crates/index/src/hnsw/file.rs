@@ -142,6 +142,11 @@ pub(super) fn read(content: &[u8], expected: GraphIdentity) -> Result<GraphFile<
     })
 }
 
+/// The graph in a file that was read before.
+pub(super) fn graph_of(content: &[u8], dim: usize) -> &[u8] {
+    content.get(HEADER_BYTES + 4 * dim..).unwrap_or_default()
+}
+
 fn check_identity(
     expected: GraphIdentity,
     dim: usize,

@@ -92,6 +92,12 @@ impl Graph {
         self.content.len()
     }
 
+    /// The graph as usearch saves it, with keys for row numbers and codes for vectors, for programs that
+    /// convert it.
+    pub fn as_usearch(&self) -> &[u8] {
+        file::graph_of(&self.content, self.coding.mean.len())
+    }
+
     pub(super) fn coding(&self) -> &Coding {
         &self.coding
     }

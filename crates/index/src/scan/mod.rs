@@ -29,10 +29,10 @@
 //!   values within X(1 + 2⁻¹⁹), |t·s·I| ≤ |t·p|·|s·c| ≤ (|q| + δ)·w among them: an error below 9u·X. Numbers below
 //!   the normal range add at most 2⁻¹⁴⁸; `s·I` adds nothing there, being a multiple of 2⁻¹⁴⁹.
 //! * Therefore Q = |q|·(1 + 2⁻²⁰) and D = δ + 2⁻²⁰·(|q| + 2δ), both rounded up, which adds 16u·X; and the row
-//!   is dropped when the left side is below T − q·m − 2⁻²⁰·M − 2⁻¹²⁵, rounded down, which leaves 14u·M for q·m
-//!   and S.
+//!   is dropped when the left side is below T − q·m − 2⁻²⁰·M − 2⁻¹²⁵, rounded down, which leaves 14u·M for
+//!   the roundings of q·m and S.
 //!
-//! If S ≥ T, then the left side is at least T − q·m − (2 + 1)u·M − 2⁻¹⁴⁷ + (16 − 9 − 2)u·X, which is not below the
+//! If S ≥ T, then the left side is at least T − q·m − (2 + 2)u·M − 2⁻¹⁴⁷ + (16 − 9 − 2)u·X, which is not below the
 //! limit: no row that belongs to the result is dropped.
 //!
 //! Rows longer than 2⁶⁰, or with NaN, are stored with e = ∞; for questions longer than that Q = ∞. The
@@ -135,7 +135,10 @@ impl<'s, 'a> Pass<'s, 'a> {
             questions,
             code_groups: CodeGroups::new(if coded { questions } else { &[] }, isa),
             number_groups: NumberGroups::new(if plain { questions } else { &[] }, isa),
-            offsets: segments.iter().map(|s| offsets(s, questions)).collect(),
+            offsets: segments
+                .par_iter()
+                .map(|s| offsets(s, questions, isa))
+                .collect(),
             thresholds: Thresholds::new(questions.len()),
             k,
             isa,
@@ -191,7 +194,7 @@ fn blocks(segments: &[Segment<'_>]) -> Vec<Block> {
     blocks
 }
 
-fn offsets(segment: &Segment<'_>, questions: &[Question]) -> Vec<Offset> {
-    let mean = segment.codes().map(Codes::mean);
-    questions.iter().map(|q| q.offset(mean)).collect()
+fn offsets(segment: &Segment<'_>, questions: &[Question], isa: Isa) -> Vec<Offset> {
+    let codes = segment.codes();
+    questions.iter().map(|q| q.offset(codes, isa)).collect()
 }

@@ -2,9 +2,11 @@
 
 use ragdex_core::{Rows, Vectors};
 
-use crate::Error;
+use super::candidates::Bounds;
 use crate::codes::{MAX_NORM, length, round_up};
-use crate::score::Number;
+use crate::score::{Number, inner_product_by};
+use crate::simd::Isa;
+use crate::{Codes, Error};
 
 /// What the proof in [`super`] adds for rounding, relative to the sizes of the terms.
 const ROUNDING: f64 = 1.0 / (1 << 20) as f64;
@@ -120,19 +122,32 @@ impl Question {
         self.norm
     }
 
-    /// What `mean` does; nothing when there is none.
-    pub(super) fn offset(&self, mean: Option<&[f64]>) -> Offset {
-        let Some(mean) = mean else {
+    /// What the mean of `codes` does; nothing where there are none.
+    pub(super) fn offset(&self, codes: Option<&Codes>, isa: Isa) -> Offset {
+        let Some(codes) = codes else {
             return Offset {
                 product: 0.0,
                 margin: SMALLEST,
             };
         };
-        let product = self.exact.iter().zip(mean).map(|(q, m)| q * m).sum();
-        let size = self.norm * length(mean.iter().copied());
+        let product = inner_product_by(isa, &self.exact, codes.mean());
+        // A question without bounds times no mean.
+        let size = match codes.mean_length() {
+            0.0 => 0.0,
+            length => self.norm * length,
+        };
         Offset {
-            product,
-            margin: if size > 0.0 { ROUNDING * size } else { 0.0 } + SMALLEST,
+            product: product.into(),
+            margin: ROUNDING * size + SMALLEST,
         }
+    }
+
+    /// What is known of the score of a row with these scale, error and weight, and this inner product of
+    /// codes.
+    pub(super) fn bounds(&self, offset: Offset, row: [f64; 3], product: i32) -> Bounds {
+        let [scale, error, weight] = row;
+        let estimate = f64::from(self.scale) * scale * f64::from(product);
+        let width = f64::from(self.error_factor) * error + f64::from(self.weight_factor) * weight;
+        Bounds::around(offset.product + estimate, width + offset.margin)
     }
 }

@@ -313,3 +313,39 @@ fn bounds_leave_few_rows_to_be_scored() {
         "{widest}"
     );
 }
+
+#[test]
+fn a_score_lies_in_its_interval_also_for_the_question_that_the_codes_mislead_most() {
+    let (count, dim) = (96, 40);
+    for main in KINDS {
+        let values = rows(main, count, dim, 51);
+        let vectors = Vectors::f32(&values, dim).unwrap();
+        let codes = codes(vectors);
+        let panels: Vec<_> = codes.block(0).unwrap().collect();
+        for row in 0..count {
+            let (panel, place) = (&panels[row / 32], row % 32);
+            let code = |i: usize| i32::from(panel.codes[(i / 4 * 32 + place) * 4 + i % 4]) - 128;
+            let [scale, ..] = panel.row(place);
+            let vector = &values[row * dim..][..dim];
+            // Along what the codes leave out, Cauchy and Schwarz are equal.
+            let left = |i: usize| {
+                let said = f64::from(codes.mean()[i]) + scale * f64::from(code(i));
+                ((f64::from(vector[i]) - said) * 1e3).clamp(-1e30, 1e30) as f32
+            };
+            let question: Vec<f32> = (0..dim).map(left).collect();
+            let question = Question::read(Vectors::f32(&question, dim).unwrap()).unwrap();
+            let product = (0..dim)
+                .map(|i| code(i) * i32::from(question[0].codes[i]))
+                .sum();
+            for isa in Isa::available() {
+                let offset = question[0].offset(Some(&codes), isa);
+                let bounds = question[0].bounds(offset, panel.row(place), product);
+                let score = inner_product_by(isa, question[0].exact(), vector);
+                assert!(
+                    bounds.lower <= score && score <= bounds.upper,
+                    "{bounds:?} {score}"
+                );
+            }
+        }
+    }
+}

@@ -164,10 +164,7 @@ fn keep_coded(
         if in_block >= rows {
             break;
         }
-        let [scale, error, weight] = found.panel.row(row);
-        let product = f64::from(asked.scale) * scale * f64::from(found.sums[row]);
-        let width = f64::from(asked.error_factor) * error + f64::from(asked.weight_factor) * weight;
-        let bounds = Bounds::around(offset.product + product, width + offset.margin);
+        let bounds = asked.bounds(offset, found.panel.row(row), found.sums[row]);
         keep(
             pass,
             block,

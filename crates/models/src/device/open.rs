@@ -106,7 +106,7 @@ fn open(
     }
     let failed = |source| Error::DeviceFailed {
         device: kind.name().to_owned(),
-        source,
+        source: Box::new(source),
     };
     let count = platform.count(kind).map_err(failed)?;
     let numbers = match which {
@@ -124,7 +124,7 @@ fn open(
         }
         let failed = |source| Error::DeviceFailed {
             device: format!("{kind}:{number}"),
-            source,
+            source: Box::new(source),
         };
         platform.open(kind, number).map_err(failed)
     };

@@ -97,9 +97,12 @@ impl<'a> PaddedBatch<'a> {
             DType::F16 => f16::MIN.to_f32(),
             _ => MASKED,
         };
-        let place = |&id: &u32| match rules.masked_id == Some(id) {
-            true => masked,
-            false => 0.0,
+        let place = |&id: &u32| {
+            if rules.masked_id == Some(id) {
+                masked
+            } else {
+                0.0
+            }
         };
         let row = |ids: &&[u32]| padded(ids.iter().map(place), self.length, masked);
         let mask: Vec<f32> = self.texts.iter().flat_map(row).collect();

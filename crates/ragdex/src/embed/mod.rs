@@ -17,6 +17,7 @@ use ragdex_models::{EncodeOptions, Encoder, PrecisionChoice};
 use ragdex_store::{EmbeddingShape, SplitEmbeddings, SplitFolder, SplitPart};
 use serde_json::json;
 
+use crate::checkpoints::fetch_missing;
 use crate::models::{open_encoder, record};
 use crate::presets::MINI;
 use crate::results::{EmbedCounts, EmbedEstimate, EmbedReport, EmbedTimes};
@@ -130,6 +131,7 @@ impl<'a> Work<'a> {
         let folder = SplitFolder::open(path).map_err(Error::SplitFolder)?;
         let parts = parts(&folder, context)?;
         let devices = context.open_devices()?;
+        fetch_missing(&[&job.encoder], context)?;
         let encoder = open_encoder(&job.encoder, job.precision, devices, context)?;
         Ok(Self {
             job,

@@ -2,9 +2,8 @@
 
 use ragdex_core::Sha256;
 use ragdex_store::{Index, Part, PartEmbeddings, Staging};
-use serde_json::Map;
 
-use super::{IndexKind, IndexOptions, hnsw};
+use super::{IndexKind, IndexOptions, exact, hnsw};
 use crate::{Context, Result};
 
 /// What becomes of the graphs of the snapshot before.
@@ -43,7 +42,7 @@ impl PartVectors {
 ///
 /// Follows a refresh: graphs of the current snapshot stay while few of their rows are dead, new parts
 /// get graphs, and recall is measured over what results. Interrupted, the same call under the same plan
-/// finds its finished graphs again. Progress is told as [`Stage::Index`](ragdex_core::Stage::Index).
+/// finds its finished files again. Progress is told as [`Stage::Index`](ragdex_core::Stage::Index).
 ///
 /// # Errors
 /// What reading vectors, building and writing give.
@@ -64,11 +63,7 @@ pub(crate) fn make_indexes(
         index.filter(|_| graphs == Graphs::Kept)
     };
     let make = |kind: &IndexKind| match kind {
-        IndexKind::Exact => Ok(Index {
-            kind: kind.name().into(),
-            parameters: Map::new(),
-            files: Vec::new(),
-        }),
+        IndexKind::Exact => exact::make(staging, &parts, old(*kind), context),
         IndexKind::Hnsw => hnsw::make(staging, &parts, dim, options.hnsw, old(*kind), context),
     };
     options.kinds.iter().map(make).collect()

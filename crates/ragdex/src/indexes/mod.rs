@@ -2,7 +2,8 @@
 //!
 //! * [`IndexOptions`] says which kinds there are to be; [`make_indexes`] makes their files in a
 //!   staging area, for every command that commits.
-//! * [`OpenIndex`] is the kind that a searcher searches.
+//! * [`OpenIndex`] is the kind that a searcher searches; the exact kind scans copies of a byte a number
+//!   where there are many passages, `scan-<part>` each.
 //! * [`index()`] adds, rebuilds and drops kinds of a knowledge base that is there.
 //!
 //! ```text
@@ -16,6 +17,7 @@
 //! parts into graphs of their own and joins those when they have grown.
 
 mod command;
+mod exact;
 mod grouping;
 mod hnsw;
 mod make;
@@ -98,11 +100,33 @@ impl Default for IndexOptions {
     }
 }
 
-/// Borrows the vectors of a part as an index reads them.
+/// Borrows the vectors of a part as an index reads them, without the rows that are deleted.
 ///
 /// # Errors
 /// [`ragdex_index::Error::Rows`] for ids or masks of another length.
 pub(crate) fn segments(part: &PartEmbeddings) -> Result<Vec<Segment<'_>>> {
+    let mut row = 0;
+    let segments = segments_with(part, None)?.into_iter().map(|segment| {
+        let rows = row..row + segment.n_rows();
+        row = rows.end;
+        match part.deleted() {
+            None => Ok(segment),
+            Some(mask) => {
+                segment.with_live(rows.map(|row| !mask.is_deleted(row)).collect::<Vec<_>>())
+            }
+        }
+    });
+    Ok(segments.collect::<Result<_, _>>()?)
+}
+
+/// Borrows the vectors of a part with the rows that are `true` in `live`, or all.
+///
+/// # Errors
+/// As [`segments`].
+fn segments_with<'a>(
+    part: &'a PartEmbeddings,
+    live: Option<&'a [bool]>,
+) -> Result<Vec<Segment<'a>>> {
     let mut row = 0;
     let segments = part.blocks().map(|vectors| {
         let rows = row..row + vectors.len();
@@ -113,12 +137,10 @@ pub(crate) fn segments(part: &PartEmbeddings) -> Result<Vec<Segment<'_>>> {
             }
             RowIds::Listed(ids) => Segment::listed(vectors, &ids[rows.clone()])?,
         };
-        Ok(match part.deleted() {
-            None => segment,
-            Some(mask) => {
-                segment.with_live(rows.map(|row| !mask.is_deleted(row)).collect::<Vec<_>>())?
-            }
-        })
+        match live {
+            Some(live) => segment.with_live(&live[rows]),
+            None => Ok(segment),
+        }
     });
-    segments.collect()
+    Ok(segments.collect::<Result<_, _>>()?)
 }

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use ragdex_core::Vectors;
-use ragdex_index::{
-    Covered, ExactIndex, Graph, Hit, HnswIndex, SearchOptions, Segment, VectorIndex as _,
-};
+use ragdex_index::{Covered, Graph, Hit, HnswIndex, SearchOptions, Segment, VectorIndex as _};
 use ragdex_store::{PartEmbeddings, Snapshot};
 use rayon::prelude::*;
 
+use super::exact::OpenExact;
 use super::hnsw::{identity, vectors_hash};
 use super::recorded::{HnswParameters, SegmentParameters};
 use super::{IndexKind, segments};
@@ -23,7 +22,7 @@ pub(crate) struct OpenIndex {
 
 #[derive(Debug)]
 enum Opened {
-    Exact,
+    Exact(OpenExact),
     Hnsw {
         graphs: Vec<OpenGraph>,
         expansion: usize,
@@ -55,10 +54,10 @@ impl OpenGraph {
 impl OpenIndex {
     /// Opens the kind asked for, or else the first that the snapshot names.
     ///
-    /// The exact kind needs no files and can always be asked for.
+    /// The exact kind does without files and can always be asked for.
     ///
     /// # Errors
-    /// [`Error::NoSuchIndex`]; [`Error::IndexFile`] and [`Error::IndexParameters`] for what is damaged.
+    /// [`Error::NoSuchIndex`]; [`Error::ScanCopy`], [`Error::IndexFile`] and [`Error::IndexParameters`] for what is damaged.
     pub(crate) fn open(
         snapshot: &Snapshot,
         path: &Path,
@@ -70,7 +69,7 @@ impl OpenIndex {
         let mut named = manifest.indexes.iter().map(|index| index.kind.parse());
         let first = named.find_map(Result::ok).unwrap_or(IndexKind::Exact);
         let opened = match kind.unwrap_or(first) {
-            IndexKind::Exact => Opened::Exact,
+            IndexKind::Exact => Opened::Exact(OpenExact::open(snapshot)?),
             IndexKind::Hnsw => open_graphs(snapshot, path, dim, expansion)?,
         };
         Ok(Self { dim, opened })
@@ -78,7 +77,7 @@ impl OpenIndex {
 
     pub(crate) fn kind(&self) -> IndexKind {
         match self.opened {
-            Opened::Exact => IndexKind::Exact,
+            Opened::Exact(_) => IndexKind::Exact,
             Opened::Hnsw { .. } => IndexKind::Hnsw,
         }
     }
@@ -94,10 +93,10 @@ impl OpenIndex {
         options: &SearchOptions,
     ) -> Result<Vec<Vec<Hit>>> {
         let hits = match &self.opened {
-            Opened::Exact => {
-                let all = parts.iter().map(segments).collect::<Result<Vec<_>>>()?;
-                let all = all.into_iter().flatten().collect();
-                ExactIndex::new(self.dim, all)?.search(questions, options)?
+            Opened::Exact(exact) => {
+                let index = exact.index(self.dim, parts)?;
+                let hits = index.search(questions, options);
+                hits.map_err(|error| exact.named(error))?
             }
             Opened::Hnsw { graphs, expansion } => {
                 let parts: Vec<&PartEmbeddings> = parts.iter().collect();

@@ -2,6 +2,7 @@
 
 use ragdex_core::{Element, Reporter};
 
+use super::exact::LEAST_PASSAGES as LEAST_COPIED;
 use super::{IndexKind, IndexOptions};
 
 /// Bytes of memory beside the file that an open graph keeps for each row: where node and code lie, and
@@ -14,6 +15,11 @@ pub(super) fn graph_row_bytes(dim: usize, connectivity: usize) -> u64 {
     let lowest = 4 + 8 * connectivity;
     let higher = (4 + 4 * connectivity) / (connectivity.max(2) - 1);
     (dim + 12 + lowest + higher) as u64
+}
+
+/// Bytes of a row of a scan copy: its codes, scale and bounds.
+fn copy_row_bytes(dim: usize) -> u64 {
+    (dim.next_multiple_of(4) + 12) as u64
 }
 
 /// Bytes of a stored vector.
@@ -45,10 +51,18 @@ pub(crate) fn note_plan(
     ));
     for kind in &options.kinds {
         let text = match kind {
-            IndexKind::Exact => format!(
+            IndexKind::Exact if n < LEAST_COPIED => format!(
                 "plan: index exact reads the vectors themselves; with {} of memory free it reads no disk",
                 size(vector * n)
             ),
+            IndexKind::Exact => {
+                let row = copy_row_bytes(dim);
+                format!(
+                    "plan: index exact takes {row} bytes a passage more for a scan copy, {}; with as much \
+                     memory free it reads next to no disk",
+                    size(row * n)
+                )
+            }
             IndexKind::Hnsw => {
                 let row = graph_row_bytes(dim, options.hnsw.connectivity);
                 format!(

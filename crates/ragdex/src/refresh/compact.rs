@@ -44,24 +44,22 @@ pub fn compact(
     }
     let staging = writer.stage(&json!({"command": "compact"}))?;
     let successor = keeping(&base, Policy::COMPACT, context);
-    let settled = match successor.resumed(&staging)? {
-        Some(settled) => settled,
-        None => {
-            let deletions = Deletions::of(&base);
-            let mut settled = Settled {
-                documents: DocumentCounts {
-                    unchanged: base.manifest().documents,
-                    ..DocumentCounts::default()
-                },
-                ..Settled::default()
-            };
-            settled.count(&base, &deletions, &Wanted::new())?;
-            let parts = staging.split_writer(successor.part_passages)?;
-            successor.settle(&staging, parts, &deletions, settled)?
-        }
+    let settled = if let Some(settled) = successor.resumed(&staging)? {
+        settled
+    } else {
+        let deletions = Deletions::of(&base);
+        let mut settled = Settled {
+            documents: DocumentCounts {
+                unchanged: base.manifest().documents,
+                ..DocumentCounts::default()
+            },
+            ..Settled::default()
+        };
+        settled.count(&base, &deletions, &Wanted::new())?;
+        let parts = staging.split_writer(successor.part_passages)?;
+        successor.settle(&staging, parts, &deletions, settled)?
     };
-    if settled.is_same() {
-        drop(staging);
+    if settled.rewritten == 0 {
         writer.discard()?;
         return Ok(unchanged(&base));
     }

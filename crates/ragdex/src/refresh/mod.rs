@@ -316,7 +316,7 @@ impl<'a> Refresh<'a> {
             Some(settled) => settled,
             None => self.settle(&successor, &staging, &mut times)?,
         };
-        if settled.is_same() && !self.renames_encoder() {
+        if self.changes_nothing(&settled) {
             return Ok(UpdateReport {
                 skipped: settled.skipped,
                 ..unchanged(self.base)
@@ -338,9 +338,10 @@ impl<'a> Refresh<'a> {
         })
     }
 
-    /// Whether the encoders are the same and only go by other names.
-    fn renames_encoder(&self) -> bool {
-        self.base.manifest().encoder.as_ref() != Some(&self.encoders.recorded)
+    /// Whether the snapshot stands for the sources already: documents and encoders are the same.
+    fn changes_nothing(&self, settled: &Settled) -> bool {
+        let encoder = self.base.manifest().encoder.as_ref();
+        settled.has_same_documents() && encoder == Some(&self.encoders.recorded)
     }
 
     /// Reads the sources and stages what follows from them.
@@ -364,6 +365,9 @@ impl<'a> Refresh<'a> {
             wiki: changes.wiki,
             ..Settled::default()
         };
+        if self.changes_nothing(&settled) {
+            return Ok(settled);
+        }
         settled.count(self.base, &changes.deletions, &changes.wanted)?;
         let settled = successor.settle(staging, parts, &changes.deletions, settled)?;
         times.read = changes.read_seconds;
@@ -418,8 +422,6 @@ impl<'a> Refresh<'a> {
             paths_of(&base.source)
         };
         paths.extend(new);
-        let mut recorded = self.recorded.clone();
-        recorded.reading.format = self.recorded.reading.format;
         let draft = Draft::repeating(base);
         Draft {
             created: SystemTime::now(),
@@ -427,7 +429,7 @@ impl<'a> Refresh<'a> {
             encoder: Some(self.encoders.recorded.clone()),
             source: source_of(&paths, self.reading().format, settled.wiki.as_deref()),
             licences: self.licences(draft.licences),
-            build: recorded.into_map(),
+            build: self.recorded.clone().into_map(),
             ..draft
         }
     }

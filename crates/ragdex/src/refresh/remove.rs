@@ -47,7 +47,7 @@ pub fn remove(path: &Path, options: &RemoveOptions, context: &Context<'_>) -> Re
             dry_run: true,
             documents: settled.documents,
             passages: settled.passages,
-            not_found: found.not_found,
+            not_found: found.unknown,
             ..UpdateReport::default()
         });
     }
@@ -77,13 +77,12 @@ fn commit(
 ) -> Result<UpdateReport> {
     let mut times = BuildTimes::default();
     let successor = keeping(base, Policy::REFRESH, context);
-    let settled = match successor.resumed(&staging)? {
-        Some(settled) => settled,
-        None => {
-            let settled = found.settled(base)?;
-            let parts = staging.split_writer(successor.part_passages)?;
-            successor.settle(&staging, parts, &found.deletions, settled)?
-        }
+    let settled = if let Some(settled) = successor.resumed(&staging)? {
+        settled
+    } else {
+        let settled = found.settled(base)?;
+        let parts = staging.split_writer(successor.part_passages)?;
+        successor.settle(&staging, parts, &found.deletions, settled)?
     };
     let draft = Draft {
         created: SystemTime::now(),
@@ -98,7 +97,7 @@ fn commit(
         documents: settled.documents,
         passages: settled.passages,
         rewritten_parts: settled.rewritten,
-        not_found: found.not_found,
+        not_found: found.unknown,
         seconds: times,
         ..UpdateReport::default()
     })
@@ -130,7 +129,8 @@ pub(super) fn keeping<'a>(
 struct Found {
     deletions: Deletions,
     n_documents: u64,
-    not_found: Vec<String>,
+    /// Keys and titles that no document has.
+    unknown: Vec<String>,
 }
 
 impl Found {
@@ -164,17 +164,17 @@ impl Found {
         Ok(Self {
             deletions,
             n_documents,
-            not_found: asked.chain(titles).cloned().collect(),
+            unknown: asked.chain(titles).cloned().collect(),
         })
     }
 
     /// Refuses to remove nothing.
     fn or_none(self, path: &Path) -> Result<Self> {
-        match self.not_found.first() {
+        match self.unknown.first() {
             Some(first) if self.n_documents == 0 => Err(Error::NoSuchDocument {
                 path: path.to_owned(),
                 name: first.clone(),
-                more: self.not_found.len() - 1,
+                more: self.unknown.len() - 1,
             }),
             _ => Ok(self),
         }

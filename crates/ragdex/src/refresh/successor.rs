@@ -32,10 +32,10 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// Whether the next snapshot would be the same as the one before.
-    pub(super) fn is_same(&self) -> bool {
+    /// Whether the documents are those of the snapshot before.
+    pub(super) fn has_same_documents(&self) -> bool {
         let documents = &self.documents;
-        documents.added + documents.changed + documents.removed + self.rewritten == 0
+        documents.added + documents.changed + documents.removed == 0
     }
 
     /// Counts passages: how many there are, came, went and stayed, by their text.
@@ -163,7 +163,7 @@ impl Successor<'_> {
     }
 }
 
-/// A value as the map that a manifest wants.
+/// The sources that a manifest names.
 pub(super) fn paths_of(source: &serde_json::Map<String, Value>) -> Vec<Value> {
     let paths = source.get("paths").and_then(Value::as_array);
     paths.cloned().unwrap_or_default()

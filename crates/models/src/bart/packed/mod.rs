@@ -163,7 +163,9 @@ impl Model {
 fn require(checkpoint: &Checkpoint, config: &BartConfig, places: &Places<'_>) -> Result<(), Error> {
     let shared = vec![config.vocab_size, config.d_model];
     let mut wanted = vec![(places.shared.to_owned(), shared)];
-    let named = names::tensors(config).into_iter();
+    // A layer has a tensor at least: one more than there are would be missed.
+    let most_layers = checkpoint.tensor_names().count() + 1;
+    let named = names::tensors(config, most_layers).into_iter();
     wanted.extend(named.map(|(name, shape)| (format!("{}{name}", places.prefix), shape)));
     if let Some(bias) = places.bias {
         wanted.push((bias.to_owned(), vec![1, config.vocab_size]));

@@ -3,8 +3,9 @@
 use super::super::BartConfig;
 use super::super::layers::POSITION_OFFSET;
 
-/// Names below the model's prefix, with their shapes.
-pub(super) fn tensors(config: &BartConfig) -> Vec<(String, Vec<usize>)> {
+/// Names below the model's prefix, with their shapes; of each side at most `most_layers` layers, since a
+/// configuration may claim any number.
+pub(super) fn tensors(config: &BartConfig, most_layers: usize) -> Vec<(String, Vec<usize>)> {
     let width = config.d_model;
     let mut wanted = Vec::new();
     for (side, layers, inner) in [
@@ -17,7 +18,7 @@ pub(super) fn tensors(config: &BartConfig) -> Vec<(String, Vec<usize>)> {
             vec![positions, width],
         ));
         norm(&mut wanted, &format!("{side}.layernorm_embedding"), width);
-        for layer in 0..layers {
+        for layer in 0..layers.min(most_layers) {
             let layer = format!("{side}.layers.{layer}");
             attention(&mut wanted, &format!("{layer}.self_attn"), width);
             if side == "decoder" {

@@ -104,7 +104,7 @@ mod tests {
                 return Err(Error::DeviceMemory {
                     device: "small".into(),
                     tokens: batch.rows() * batch.length(),
-                    source: candle_core::Error::Msg("full".into()),
+                    source: Box::new(candle_core::Error::Msg("full".into())),
                 });
             }
             Ok(batch.texts().iter().map(|ids| ids[0] as f32).collect())

@@ -109,7 +109,7 @@ mod tests {
                 return Err(Error::DeviceMemory {
                     device: "pretended".into(),
                     tokens,
-                    source: candle_core::Error::Msg("full".into()),
+                    source: Box::new(candle_core::Error::Msg("full".into())),
                 });
             }
             self.rows.lock().unwrap().push(batch.rows());

@@ -68,7 +68,7 @@ impl Replica {
     fn another_handle(&self) -> Result<Device, Error> {
         another_stream(&self.device).map_err(|source| Error::DeviceFailed {
             device: name(&self.device),
-            source,
+            source: Box::new(source),
         })
     }
 }
@@ -107,6 +107,6 @@ fn device_error(source: candle_core::Error, device: &Device, tokens: usize) -> E
     Error::DeviceMemory {
         device: name(device),
         tokens,
-        source,
+        source: Box::new(source),
     }
 }
