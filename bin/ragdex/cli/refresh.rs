@@ -85,12 +85,11 @@ pub(crate) struct Update {
 ///   ragdex remove enwiki --keys withdrawn.txt
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-#[group(id = "removed", required = true, multiple = true, args = ["keys", "title", "keys_file"])]
 pub(crate) struct Remove {
     /// The knowledge base.
     pub kb: PathBuf,
     /// Keys of documents.
-    #[arg(value_name = "KEY")]
+    #[arg(value_name = "KEY", required_unless_present_any = ["title", "keys_file"])]
     pub keys: Vec<String>,
     /// A title: every document that has it goes; repeatable.
     #[arg(long, value_name = "TITLE")]
