@@ -50,7 +50,7 @@ impl Writer {
                 let Some(path) = path.ok().filter(|_| names::is_ours(folder, &name)) else {
                     continue;
                 };
-                if !named.contains(&path) {
+                if !named.contains(&path) && !self.is_staged_deletion(&path) {
                     garbage.bytes += self.files().length(&path)?;
                     garbage.files.push(path);
                 }
@@ -86,6 +86,13 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// Whether a file is one of the deletions of the next snapshot, which have no receipt: the commit of
+    /// unfinished work may have moved it already.
+    fn is_staged_deletion(&self, path: &KbPath) -> bool {
+        let next = self.base().map_or(0, |base| base.snapshot) + 1;
+        path.name().ends_with(&names::deleted_suffix(next))
     }
 
     /// Files that receipts of unfinished work name: an interrupted commit may have moved them already.

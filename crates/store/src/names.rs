@@ -61,7 +61,13 @@ pub(crate) fn embeddings(part: u32) -> KbPath {
 
 /// The deletions of a part as of a snapshot.
 pub(crate) fn deleted(part: u32, snapshot: u64) -> KbPath {
-    KbPath::known(format!("{DOCUMENTS}/part-{part:05}.{snapshot:08}.deleted"))
+    let suffix = deleted_suffix(snapshot);
+    KbPath::known(format!("{DOCUMENTS}/part-{part:05}{suffix}"))
+}
+
+/// What the names of all deletions as of a snapshot end with.
+pub(crate) fn deleted_suffix(snapshot: u64) -> String {
+    format!(".{snapshot:08}.deleted")
 }
 
 /// Reads what `CURRENT` holds: the number of a snapshot as [`snapshot`] writes it, and a line end.

@@ -58,6 +58,10 @@ pub fn remove(path: &Path, options: &RemoveOptions, context: &Context<'_>) -> Re
         return Ok(unchanged(&base));
     }
     let found = Found::search(&base, options)?.or_none(path)?;
+    if found.n_documents == 0 {
+        // Nothing was named, as by an empty file of keys.
+        return Ok(unchanged(&base));
+    }
     if options.restart {
         writer.discard()?;
     }
