@@ -9,6 +9,9 @@
 //! - Bias, GELU and residuals are added while a product is in registers.
 //! - Where only the first token is wanted, the last layer computes only that ([`Output::Cls`]).
 //!
+//! [`gelu`], [`exp`] and [`softmax_rows`] lend the same functions to other models.
+//! [`PackedBert::stage_times`] tells where the time went.
+//!
 //! Kernels are written once over vectors of any width and compiled for each [`InstructionSet`];
 //! which one runs is decided when a model is packed. The unsafe code is in the private module
 //! `simd`: loads, stores, instructions, and the one call into code compiled for them.
@@ -65,12 +68,16 @@ mod rows;
 )]
 mod simd;
 mod sizes;
+mod slices;
+mod stages;
 mod token_block;
 mod weights;
 
 pub use bert::PackedBert;
 pub use instruction_set::InstructionSet;
 pub use peak::run_at_peak;
+pub use slices::{exp, gelu, softmax_rows};
+pub use stages::{Stage, StageTimes};
 pub use weights::{BertLayerWeights, BertShape, BertWeights, LayerNormWeights, LinearWeights};
 
 /// What the products with weights compute in; all else is single precision.

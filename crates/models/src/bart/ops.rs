@@ -1,14 +1,18 @@
-//! GELU and softmax in a form that compilers turn into vector code.
+//! GELU, softmax and logarithms of sums of exponentials by the kernels' functions of slices.
 //!
 //! candle's own call the C library once per element: at the size of the bundled reader they would
 //! take longer than its matrix products. Values agree to about 1e-7; other devices and types use
 //! candle's.
 
 use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Tensor};
+use ragdex_kernels as kernels;
 use rayon::prelude::*;
 
 /// Elements handled by one task: large enough to hide the cost of handing it out.
 const CHUNK: usize = 16 * 1024;
+
+/// Exponentials are taken block by block, on the stack.
+const BLOCK: usize = 256;
 
 /// The exact (erf) GELU of every element. `x` must not share its storage.
 pub(super) fn gelu(x: Tensor) -> Result<Tensor> {
@@ -42,8 +46,6 @@ pub fn log_softmax(row: &mut [f32]) -> f32 {
 
 /// The log of the sum of exponentials; minus infinity when all elements are, or there is none.
 pub fn log_sum_exp(row: &[f32]) -> f32 {
-    /// Exponentials are taken block by block, on the stack.
-    const BLOCK: usize = 256;
     let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     if max == f32::NEG_INFINITY {
         return if row.iter().any(|x| x.is_nan()) {
@@ -56,8 +58,9 @@ pub fn log_sum_exp(row: &[f32]) -> f32 {
     let blocks = row.chunks(BLOCK).map(|chunk| {
         let block = &mut block[..chunk.len()];
         for (e, x) in block.iter_mut().zip(chunk) {
-            *e = exp(x - max);
+            *e = x - max;
         }
+        kernels::exp(block);
         sum(block)
     });
     max + blocks.sum::<f32>().ln()
@@ -73,15 +76,29 @@ pub fn log_mixture(rows: &[&[f32]], weights: &[f32]) -> Vec<f32> {
         }
     }
     let mut sum = vec![0.0f32; width];
-    for (row, weight) in rows.iter().zip(weights) {
-        for ((sum, max), x) in sum.iter_mut().zip(&max).zip(*row) {
-            *sum += exp(x + weight - max);
+    for (row, &weight) in rows.iter().zip(weights) {
+        let blocks = sum.chunks_mut(BLOCK).zip(max.chunks(BLOCK));
+        for ((sum, max), row) in blocks.zip(row.chunks(BLOCK)) {
+            add_exponentials((row, weight), max, sum);
         }
     }
     max.iter()
         .zip(&sum)
         .map(|(max, sum)| max + sum.ln())
         .collect()
+}
+
+/// Adds `exp(row + weight - max)` to `sum`, for as many places as a block has at most.
+fn add_exponentials((row, weight): (&[f32], f32), max: &[f32], sum: &mut [f32]) {
+    let mut block = [0.0; BLOCK];
+    let block = &mut block[..row.len()];
+    for ((e, x), max) in block.iter_mut().zip(row).zip(max) {
+        *e = x + weight - max;
+    }
+    kernels::exp(block);
+    for (sum, e) in sum.iter_mut().zip(block) {
+        *sum += *e;
+    }
 }
 
 fn on_cpu_in_f32(x: &Tensor) -> bool {
@@ -98,11 +115,7 @@ impl InplaceOp1 for Gelu {
     fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
         values(storage, layout)?
             .par_chunks_mut(CHUNK)
-            .for_each(|chunk| {
-                for x in chunk {
-                    *x *= 0.5 * (1.0 + erf(*x * std::f32::consts::FRAC_1_SQRT_2));
-                }
-            });
+            .for_each(kernels::gelu);
         Ok(())
     }
 }
@@ -119,7 +132,7 @@ impl InplaceOp1 for Softmax {
         let rows = (CHUNK / width).max(1);
         values(storage, layout)?
             .par_chunks_mut(width * rows)
-            .for_each(|chunk| chunk.chunks_mut(width).for_each(softmax_row));
+            .for_each(|chunk| kernels::softmax_rows(chunk, width));
         Ok(())
     }
 }
@@ -130,17 +143,6 @@ fn values<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f
     };
     let start = layout.start_offset();
     Ok(&mut values[start..start + layout.shape().elem_count()])
-}
-
-fn softmax_row(row: &mut [f32]) {
-    let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    for x in row.iter_mut() {
-        *x = exp(*x - max);
-    }
-    let factor = 1.0 / sum(row);
-    for x in row {
-        *x *= factor;
-    }
 }
 
 /// Adds in eight lanes: fast, and closer to the true sum than one running total.
@@ -156,47 +158,10 @@ fn sum(row: &[f32]) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
-/// Abramowitz and Stegun 7.1.26; the absolute error is below 2e-7.
-fn erf(x: f32) -> f32 {
-    let t = 1.0 / (1.0 + 0.327_591_1 * x.abs());
-    let poly = t
-        * (0.254_829_59
-            + t * (-0.284_496_74 + t * (1.421_413_7 + t * (-1.453_152 + t * 1.061_405_4))));
-    (1.0 - poly * exp(-x * x)).copysign(x)
-}
-
-/// `e^x` for `x ≤ 0` to about 1e-7; 0 below the smallest normal number.
-fn exp(x: f32) -> f32 {
-    /// Adding it rounds to an integer, which then stands in the low bits.
-    const ROUND: f32 = 12_582_912.0;
-    const SMALLEST: f32 = -87.0;
-    let bounded = x.max(SMALLEST);
-    let shifted = bounded * std::f32::consts::LOG2_E + ROUND;
-    let n = shifted - ROUND;
-    let r = bounded - n * 0.693_359_4 + n * 2.121_944_4e-4;
-    let poly = 0.5
-        + r * (0.166_666_65
-            + r * (0.041_665_796 + r * (8.333_452e-3 + r * (1.398_2e-3 + r * 1.987_569_2e-4))));
-    let poly = 1.0 + r + r * r * poly;
-    let scale = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
-    if x < SMALLEST { 0.0 } else { poly * scale }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use candle_core::Device;
-
-    #[test]
-    fn exp_agrees_with_the_library() {
-        for i in 0..=86_000 {
-            let x = -i as f32 / 1000.0;
-            let relative = exp(x) / x.exp() - 1.0;
-            assert!(relative.abs() < 3e-7, "{x}: {relative}");
-        }
-        assert_eq!(exp(f32::NEG_INFINITY), 0.0);
-        assert_eq!(exp(0.0), 1.0);
-    }
 
     #[test]
     fn gelu_agrees_with_candle() -> Result<()> {
