@@ -175,14 +175,14 @@ mod tests {
         Listing::read(json.to_string().as_bytes(), &name, "https://hub.example")
     }
 
-    fn with_files(files: Value) -> Value {
+    fn with_files(files: &Value) -> Value {
         json!({"sha": "0".repeat(40), "siblings": files})
     }
 
     #[test]
     fn lengths_and_checksums_are_those_of_the_content() {
         let (git, sha256) = ("a".repeat(40), "b".repeat(64));
-        let listing = read(&with_files(json!([
+        let listing = read(&with_files(&json!([
             {"rfilename": "config.json", "size": 7, "blobId": git},
             {"rfilename": "model.safetensors", "size": 9, "blobId": "c".repeat(40),
              "lfs": {"sha256": sha256, "size": 9, "pointerSize": 134}},
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn files_outside_the_model_are_refused() {
         for name in ["../../.bashrc", "/etc/passwd", "a/../../b", "a\\b", ""] {
-            let result = read(&with_files(json!([{"rfilename": name}])));
+            let result = read(&with_files(&json!([{"rfilename": name}])));
             assert!(matches!(result, Err(Error::FileName { .. })), "{name}");
         }
     }
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn the_licence_comes_from_the_card_or_the_tags() {
         let of = |more: Value| {
-            let mut json = with_files(json!([]));
+            let mut json = with_files(&json!([]));
             json.as_object_mut()
                 .unwrap()
                 .extend(more.as_object().unwrap().clone());

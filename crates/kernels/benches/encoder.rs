@@ -1,28 +1,46 @@
-//! Passages per second of processor time on one thread, beside the peak of the arithmetic unit.
+//! Passages per second of processor time on one thread, beside the peak of the arithmetic unit; and
+//! how threads scale.
 //!
 //! `cargo bench -p ragdex-kernels --bench encoder [-- FILTER…]` runs the cases whose name contains
 //! every filter; names are `shape/precision/instruction set`, such as `bert-base/int8/avx512-vnni`.
-//! Without filter only the best instruction set runs. `peer_torch.py` beside this file runs PyTorch
-//! on the same inputs. Rounds of all cases alternate, and the clock counts the thread's processor
+//! Without filter only the best instruction set runs. `benches/peers/encoder.py` runs others on the
+//! same kind of inputs. Rounds of all cases alternate, and the clock counts the thread's processor
 //! time, so that a busy machine disturbs little; compare ratios of one run.
+//!
+//! `… -- --threads 1,2 [FILTER…]` compares numbers of threads by the time on the wall, in turns: only
+//! an idle machine tells something.
 
 #![expect(clippy::print_stdout, reason = "a report")]
 
+mod measure;
+
 use std::time::Instant;
 
+use measure::{Clock, operations, peak};
 use ragdex_kernels::{
-    BertShape, BertWeights, InstructionSet, Output, PackedBert, Precision, run_at_peak,
+    BertShape, BertWeights, InstructionSet, Output, PackedBert, Precision, Stage,
 };
 
 const N_PASSAGES: usize = 96;
 const ROUNDS: usize = 5;
-const PEAK_STEPS: u64 = 4_000_000;
 
 fn main() {
-    let filters: Vec<String> = std::env::args()
+    let mut filters: Vec<String> = std::env::args()
         .skip(1)
         .filter(|arg| arg != "--bench")
         .collect();
+    match filters.iter().position(|arg| arg == "--threads") {
+        Some(at) => {
+            let counts: Vec<String> = filters.drain(at..filters.len().min(at + 2)).collect();
+            let counts = counts.get(1).map_or("1,2", String::as_str);
+            compare_threads(&filters, counts);
+        }
+        None => run_on_one_thread(&filters),
+    }
+}
+
+/// Runs cases by the processor time of one thread.
+fn run_on_one_thread(filters: &[String]) {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(1)
         .use_current_thread()
@@ -32,7 +50,7 @@ fn main() {
     let mean = lengths.iter().sum::<usize>() as f64 / N_PASSAGES as f64;
     println!("{N_PASSAGES} passages of {mean:.1} tokens, one thread");
 
-    let mut cases: Vec<Case> = cases(&filters, &lengths).collect();
+    let mut cases: Vec<Case> = cases(filters, &lengths).collect();
     for _ in 0..ROUNDS {
         cases.iter_mut().for_each(Case::run_round);
     }
@@ -41,7 +59,37 @@ fn main() {
     }
 }
 
-/// Lengths from a normal distribution, by the same steps as in `peer_torch.py`.
+/// Runs each case with several numbers of threads, separated by commas, by the time on the wall.
+fn compare_threads(filters: &[String], counts: &str) {
+    let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build();
+    let counts = counts.split(',').filter_map(|n| n.parse().ok());
+    let pools: Vec<_> = counts.filter_map(|n| pool(n).ok()).collect();
+    let lengths = lengths();
+    for case in cases(filters, &lengths) {
+        let mut seconds = vec![vec![]; pools.len()];
+        for _ in 0..=ROUNDS {
+            for (pool, seconds) in pools.iter().zip(&mut seconds) {
+                let start = Instant::now();
+                pool.install(|| case.encode());
+                seconds.push(start.elapsed().as_secs_f64());
+            }
+        }
+        // The first round warms up.
+        let best = |seconds: &Vec<f64>| seconds[1..].iter().copied().fold(f64::MAX, f64::min);
+        let one = best(&seconds[0]);
+        for (pool, seconds) in pools.iter().zip(&seconds) {
+            println!(
+                "{:32} {} threads {:7.2} passages/s, {:.2} times the first",
+                case.name,
+                pool.current_num_threads(),
+                N_PASSAGES as f64 / best(seconds),
+                one / best(seconds),
+            );
+        }
+    }
+}
+
+/// Lengths from a normal distribution.
 fn lengths() -> Vec<usize> {
     let mut state = 1_u64;
     let mut uniform = || {
@@ -124,16 +172,17 @@ impl Case {
         }
     }
 
-    fn run_round(&mut self) {
-        let start = Clock::start();
-        let operations = run_at_peak(self.set, self.precision, PEAK_STEPS) as f64;
-        self.peaks.push(operations / start.seconds());
-        let start = Clock::start();
-        let vectors = self
-            .encoder
-            .forward(&self.tokens, None, &self.offsets, Output::Cls);
-        self.seconds.push(start.seconds());
+    fn encode(&self) {
+        let Self { encoder, .. } = self;
+        let vectors = encoder.forward(&self.tokens, None, &self.offsets, Output::Cls);
         assert!(vectors.iter().all(|number| number.is_finite()));
+    }
+
+    fn run_round(&mut self) {
+        self.peaks.push(peak(self.set, self.precision));
+        let start = Clock::start();
+        self.encode();
+        self.seconds.push(start.seconds());
     }
 
     fn report(&mut self) {
@@ -151,52 +200,8 @@ impl Case {
             peak / 1e9,
             100.0 * rate / peak,
         );
+        let times = self.encoder.stage_times();
+        let share = |stage: Stage| format!("{} {:.1} %", stage.name(), 100.0 * times.share(stage));
+        println!("    {}", Stage::ALL.map(share).join(", "));
     }
-}
-
-/// Operations that reach the result: the products with weights and those of attention, the last
-/// layer for the first token only.
-fn operations(shape: &BertShape, offsets: &[usize]) -> f64 {
-    let (hidden, inner) = (shape.hidden_size as f64, shape.intermediate_size as f64);
-    let heads = shape.num_attention_heads as f64;
-    let block = 2.0 * (hidden * hidden + 2.0 * hidden * inner);
-    let whole_layers = shape.num_hidden_layers as f64 - 1.0;
-    let passage = |bounds: &[usize]| {
-        let n_tokens = (bounds[1] - bounds[0]) as f64;
-        let layer = n_tokens * (block + 6.0 * hidden * hidden + 4.0 * n_tokens * hidden);
-        let last = block + 6.0 * hidden * hidden + 4.0 * n_tokens * hidden * heads;
-        whole_layers * layer + last
-    };
-    offsets.windows(2).map(passage).sum()
-}
-
-/// Counts the processor time of this thread where the system tells it, else the time on the wall.
-struct Clock {
-    wall: Instant,
-    thread: Option<f64>,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self {
-            wall: Instant::now(),
-            thread: thread_seconds(),
-        }
-    }
-
-    fn seconds(&self) -> f64 {
-        match (self.thread, thread_seconds()) {
-            (Some(start), Some(end)) => end - start,
-            _ => self.wall.elapsed().as_secs_f64(),
-        }
-    }
-}
-
-/// Processor time of this thread, as Linux counts it in nanoseconds.
-fn thread_seconds() -> Option<f64> {
-    // The count is brought up to date when the thread gives way.
-    std::thread::yield_now();
-    let counters = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    let nanoseconds: f64 = counters.split_whitespace().next()?.parse().ok()?;
-    Some(nanoseconds / 1e9)
 }

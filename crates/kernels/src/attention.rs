@@ -1,22 +1,24 @@
 //! Attention of a few query rows over the rows of one sequence.
 //!
-//! Everything is transposed: a panel of queries at a time, with a lane for each query, so that
-//! scores are one matrix product, the softmax needs no sums across lanes, and the weights come out
-//! in the layout in which the second product reads them. A panel's scores stay in the first-level
-//! cache. There is no mask: a sequence is attended to whole, and lanes without a query are dropped.
+//! Keys are transposed once; then a block of a few tiles of queries at a time is multiplied with them,
+//! its scores become weights, and those are multiplied with the values, all while the scores stay in
+//! the first-level cache. Queries and weights are read where they stand. There is no mask: a sequence
+//! is attended to whole.
 
 use crate::aligned::Aligned;
 use crate::arithmetic::Single;
-use crate::epilogue::{Raw, ScaleColumns};
-use crate::matrix::{Rows, RowsMut, pack_left, pack_right};
-use crate::product::{Left, Product};
-use crate::rows::SoftmaxColumns;
-use crate::simd::{Isa, MAX_LANES};
+use crate::epilogue::Raw;
+use crate::matrix::{Rows, RowsMut, pack_columns, pack_right, padded_stride};
+use crate::product::{InPlace, Product};
+use crate::rows::Softmax;
+use crate::simd::{Isa, MAX_TILE_ROWS};
 
-/// Softmax of `queries · keysᵀ`, times `values`. All rows are `width` numbers.
+/// Tiles of queries whose scores are in the cache together: a passage's take 24 KB.
+const BLOCK_TILES: usize = 3;
+
+/// Softmax of `scale · queries · keysᵀ`, times `values`. All rows are `width` numbers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attention<'a> {
-    /// Already divided by the root of the width.
     pub(crate) queries: Rows<'a>,
     pub(crate) n_queries: usize,
     pub(crate) keys: Rows<'a>,
@@ -24,13 +26,16 @@ pub(crate) struct Attention<'a> {
     /// Rows of `keys` and of `values`.
     pub(crate) n_keys: usize,
     pub(crate) width: usize,
+    /// What an inner product is multiplied by. Not folded into the weights of the queries: where it is
+    /// no power of two, each weight would be rounded again.
+    pub(crate) scale: f32,
 }
 
 /// Buffers for one head.
 #[derive(Debug, Default)]
 pub(crate) struct AttentionScratch {
     keys: Aligned<f32>,
-    queries: Aligned<f32>,
+    values: Aligned<f32>,
     scores: Aligned<f32>,
     context: Aligned<f32>,
 }
@@ -38,59 +43,69 @@ pub(crate) struct AttentionScratch {
 impl Attention<'_> {
     /// Writes a row of `width` numbers for each query.
     pub(crate) fn run(self, isa: Isa, mut output: RowsMut<'_>, scratch: &mut AttentionScratch) {
-        let keys = scratch.keys.at_least(self.n_keys * self.width);
-        let row = |row| self.keys.row(row, self.width);
-        pack_left((self.n_keys, self.width), isa.tile_rows(), row, keys);
-        for first in (0..self.n_queries).step_by(isa.panel_width()) {
-            self.run_panel(isa, first, output.from(first, 0), scratch);
+        let (panel_width, width) = (isa.panel_width(), self.width);
+        let shape = (self.n_keys, width);
+        let n_columns = self.n_keys.next_multiple_of(panel_width);
+        let keys = scratch.keys.at_least(n_columns * width);
+        pack_right(shape, panel_width, |row| self.keys.row(row, width), keys);
+        let n_columns = width.next_multiple_of(panel_width);
+        let values = scratch.values.at_least(n_columns * self.n_keys);
+        pack_columns(
+            shape,
+            panel_width,
+            |row| self.values.row(row, width),
+            values,
+        );
+
+        let block = BLOCK_TILES * isa.tile_rows();
+        for first in (0..self.n_queries).step_by(block) {
+            let n_rows = block.min(self.n_queries - first);
+            self.run_block(isa, (first, n_rows), output.from(first, 0), scratch);
         }
     }
 
-    /// Attends with a panel of queries from `first` on.
-    fn run_panel(
+    /// Attends with `n_rows` queries from `first` on.
+    fn run_block(
         &self,
         isa: Isa,
-        first: usize,
+        (first, n_rows): (usize, usize),
         mut output: RowsMut<'_>,
         scratch: &mut AttentionScratch,
     ) {
-        let lanes = isa.panel_width();
-        let n_queries = lanes.min(self.n_queries - first);
-        let queries = scratch.queries.at_least(self.width * lanes);
-        let row = |row| self.queries.row(first + row, self.width);
-        pack_right((n_queries, self.width), lanes, row, queries);
-
-        let scores = scratch.scores.at_least(self.n_keys * lanes);
-        isa.run(Product::<Single, _> {
-            left: Left::Packed(&scratch.keys),
-            n_rows: self.n_keys,
+        let stride = padded_stride(self.n_keys, isa.panel_width());
+        let scores = scratch.scores.at_least(n_rows * stride);
+        let n_columns = self.n_keys.next_multiple_of(isa.panel_width());
+        isa.run(Product::<Single, _, _> {
+            left: InPlace(self.queries.from(first, 0)),
+            n_rows,
             depth: self.width,
-            panels: queries,
+            panels: &scratch.keys[..n_columns * self.width],
             epilogue: Raw,
-            output: RowsMut::new(scores, lanes),
+            output: RowsMut::new(scores, stride),
         });
-        let inverse_sums = &mut [0.0; 2 * MAX_LANES][..lanes];
-        isa.run(SoftmaxColumns {
-            scores,
+        let inverse_sums = &mut [0.0; BLOCK_TILES * MAX_TILE_ROWS][..n_rows];
+        isa.run(Softmax {
+            rows: RowsMut::new(scores, stride),
+            width: self.n_keys,
+            scale: self.scale,
             inverse_sums,
         });
-        let context = scratch.context.at_least(self.width * lanes);
-        let (values, stride) = self.values.into_parts();
-        isa.run(Product::<Single, _> {
-            left: Left::Transposed(values, stride),
-            n_rows: self.width,
+        let n_columns = self.width.next_multiple_of(isa.panel_width());
+        let context = scratch.context.at_least(n_rows * n_columns);
+        isa.run(Product::<Single, _, _> {
+            left: InPlace(Rows::new(scores, stride)),
+            n_rows,
             depth: self.n_keys,
-            panels: scores,
-            epilogue: ScaleColumns(inverse_sums),
-            output: RowsMut::new(context, lanes),
+            panels: &scratch.values[..n_columns * self.n_keys],
+            epilogue: Raw,
+            output: RowsMut::new(context, n_columns),
         });
-        for query in 0..n_queries {
-            let columns = context[query..].iter().step_by(lanes);
+        let context = context.chunks_exact(n_columns).zip(inverse_sums);
+        for (row, (context, inverse)) in context.enumerate() {
+            let output = output.row(row, self.width).iter_mut();
             output
-                .row(query, self.width)
-                .iter_mut()
-                .zip(columns)
-                .for_each(|(to, from)| *to = *from);
+                .zip(context)
+                .for_each(|(to, from)| *to = from * *inverse);
         }
     }
 }
@@ -105,11 +120,11 @@ mod tests {
     fn attend(query: &[f32], keys: &[f32], values: &[f32]) -> Vec<f64> {
         let width = query.len();
         let score = |key: &[f32]| -> f64 {
-            query
+            let products = query
                 .iter()
                 .zip(key)
-                .map(|(&a, &b)| f64::from(a) * f64::from(b))
-                .sum()
+                .map(|(&a, &b)| f64::from(a) * f64::from(b));
+            0.5 * products.sum::<f64>()
         };
         let powers: Vec<f64> = keys
             .chunks_exact(width)
@@ -146,6 +161,7 @@ mod tests {
                 values: rows(&values),
                 n_keys,
                 width,
+                scale: 0.5,
             };
             for isa in isas() {
                 let mut data = vec![0.0; n_queries * width];

@@ -1,6 +1,6 @@
 //! The packed encoder.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
@@ -12,6 +12,7 @@ use crate::layer::{Layer, Scratch};
 use crate::rows::LayerNorm;
 use crate::simd::Isa;
 use crate::sizes::Sizes;
+use crate::stages::{Stage, StageTimes};
 use crate::weights::{BertShape, BertWeights};
 use crate::{InstructionSet, Output, Precision};
 
@@ -121,13 +122,25 @@ impl PackedBert {
         rows.concat()
     }
 
+    /// Where the time of all calls so far went.
+    pub fn stage_times(&self) -> StageTimes {
+        let mut times = StageTimes::default();
+        for scratch in self.idle().iter() {
+            times += scratch.layer.block.linear.stopwatch.times();
+        }
+        times
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<ItemScratch>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Lends buffers that are not in use, so that there are never more than threads at work.
     fn with_scratch<T>(&self, work: impl FnOnce(&mut ItemScratch) -> T) -> T {
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = idle().pop();
+        let taken = self.idle().pop();
         let mut scratch = taken.unwrap_or_default();
         let result = work(&mut scratch);
-        idle().push(scratch);
+        self.idle().push(scratch);
         result
     }
 
@@ -141,7 +154,10 @@ impl PackedBert {
             .collect();
         let n_tokens = offsets[offsets.len() - 1];
         let states = scratch.states.at_least(n_tokens * sizes.hidden_stride);
+        scratch.layer.block.linear.stopwatch.start();
         self.embeddings.forward(sizes, item, states);
+        let stopwatch = &mut scratch.layer.block.linear.stopwatch;
+        stopwatch.lap(Stage::Embeddings);
 
         let whole = self.layers.len() - usize::from(output == Output::Cls);
         for layer in &self.layers[..whole] {

@@ -1,7 +1,8 @@
 //! Rounding to bfloat16: the upper half of a single-precision number.
 
-use crate::matrix::Rows;
-use crate::simd::{Kernel, Simd};
+use crate::aligned::Aligned;
+use crate::matrix::{Rows, pack_tile, tiles};
+use crate::simd::{Isa, Kernel, Simd};
 
 /// Numbers in a word: the elements one step multiplies.
 const PAIR: usize = 2;
@@ -11,27 +12,61 @@ pub(crate) fn words(width: usize) -> usize {
     width.div_ceil(PAIR)
 }
 
-/// Rounds rows of `width` numbers to pairs, as many rows as `rounded` has room for.
-#[derive(Debug)]
-pub(crate) struct RoundRows<'a> {
-    pub(crate) input: Rows<'a>,
-    pub(crate) width: usize,
-    pub(crate) rounded: &'a mut [i32],
+/// Buffers for activations in pairs.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// The rows of one tile: few enough for the first-level cache.
+    rounded: Aligned<i32>,
+    packed: Aligned<i32>,
 }
 
-impl Kernel for RoundRows<'_> {
+impl Scratch {
+    /// Rounds `n_rows` rows of `width` numbers to pairs, packed for the left side of a product.
+    pub(crate) fn round(
+        &mut self,
+        isa: Isa,
+        (input, n_rows, width): (Rows<'_>, usize, usize),
+    ) -> &[i32] {
+        isa.run(PackPairs {
+            input,
+            n_rows,
+            width,
+            rounded: self.rounded.at_least(isa.tile_rows() * words(width)),
+            packed: self.packed.at_least(n_rows * words(width)),
+        });
+        &self.packed
+    }
+}
+
+/// Rounds and packs rows, tile by tile.
+struct PackPairs<'a> {
+    input: Rows<'a>,
+    n_rows: usize,
+    width: usize,
+    rounded: &'a mut [i32],
+    packed: &'a mut [i32],
+}
+
+impl Kernel for PackPairs<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        let rows = self.rounded.chunks_exact_mut(words(self.width));
-        for (row, words) in rows.enumerate() {
-            round_row(self.input.row(row, self.width), words);
+    fn run<S: Simd>(self, simd: S) {
+        let words = words(self.width);
+        for (first, count) in tiles(self.n_rows, S::TILE_ROWS) {
+            for (lane, words) in self.rounded.chunks_exact_mut(words).take(count).enumerate() {
+                simd.round_pairs(self.input.row(first + lane, self.width), words);
+            }
+            let row = |lane: usize| &self.rounded[lane * words..][..words];
+            let tile = &mut self.packed[first * words..][..count * words];
+            pack_tile((count, words), row, tile);
         }
     }
 }
 
 /// Rounds a row to pairs; the missing half of the last one is 0.
+///
+/// By integers, so that the compiler makes vectors of it.
 #[inline(always)]
 pub(crate) fn round_row(row: &[f32], words: &mut [i32]) {
     let (pairs, rest) = row.as_chunks::<PAIR>();
@@ -65,34 +100,56 @@ mod tests {
 
     use super::*;
     use crate::instruction_set::isas;
+    use crate::matrix::pack_left;
     use crate::random::numbers;
 
     #[test]
     fn rows_are_rounded_to_the_nearest_number_in_order() {
         for width in 1..70 {
-            let mut row = numbers(3 * width, 8);
+            let mut row = numbers(width, 8);
             row[0] = f32::from_bits(0x3f80_8000); // a tie, down to even
-            row[width] = f32::from_bits(0x3f81_8000); // a tie, up to even
-            let input = Rows::new(&row, width);
+            row[width / 2] = f32::from_bits(0x3f81_8000); // a tie, up to even
+            let mut expected: Vec<u16> = row.iter().map(|&x| bf16::from_f32(x).to_bits()).collect();
+            expected.resize(2 * words(width), 0);
             for isa in isas() {
-                let mut rounded = vec![-1; 3 * words(width)];
-                isa.run(RoundRows {
-                    input,
-                    width,
-                    rounded: &mut rounded,
-                });
-                let rows = rounded.chunks_exact(words(width));
-                for (numbers, words) in row.chunks_exact(width).zip(rows) {
-                    let halves = words
-                        .iter()
-                        .flat_map(|&word| [word as u16, (word >> 16) as u16]);
-                    let mut expected: Vec<u16> = numbers
-                        .iter()
-                        .map(|&x| bf16::from_f32(x).to_bits())
-                        .collect();
-                    expected.resize(2 * words.len(), 0);
-                    assert!(halves.eq(expected));
+                let mut rounded = vec![-1; words(width)];
+                isa.run(RoundRow(&row, &mut rounded));
+                let halves = rounded
+                    .iter()
+                    .flat_map(|&word| [word as u16, (word >> 16) as u16]);
+                assert!(halves.eq(expected.iter().copied()), "{width} numbers");
+            }
+        }
+    }
+
+    /// One row by the operation of an instruction set.
+    struct RoundRow<'a>(&'a [f32], &'a mut [i32]);
+
+    impl Kernel for RoundRow<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            simd.round_pairs(self.0, self.1);
+        }
+    }
+
+    #[test]
+    fn tiles_are_packed_as_rows_are_rounded() {
+        for (n_rows, width) in [(1, 1), (3, 5), (30, 37), (14, 64)] {
+            let data = numbers(n_rows * width, 9);
+            for isa in isas() {
+                let mut rounded = vec![0; n_rows * words(width)];
+                for (row, words) in data.chunks(width).zip(rounded.chunks_mut(words(width))) {
+                    round_row(row, words);
                 }
+                let mut expected = vec![0; rounded.len()];
+                let row = |row: usize| &rounded[row * words(width)..];
+                let shape = (n_rows, words(width));
+                pack_left(shape, isa.tile_rows(), row, &mut expected);
+                let mut scratch = Scratch::default();
+                let packed = scratch.round(isa, (Rows::new(&data, width), n_rows, width));
+                assert_eq!(packed[..expected.len()], expected);
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::attention::{Attention, AttentionScratch};
 use crate::epilogue::Raw;
 use crate::math::exp;
 use crate::matrix::{Rows, RowsMut, pack_left, pack_right};
-use crate::product::{Left, Product};
+use crate::product::{Packed, Product};
 use crate::simd::{Isa, Kernel, Simd};
 
 /// Rows that attend to a context at once: their scores stay in the second-level cache.
@@ -81,6 +81,7 @@ fn attend_sequence(
             values: Rows::new(&values, head),
             n_keys: length,
             width: head,
+            scale: 1.0,
         };
         attention.run(isa, output.from(0, column), &mut scratch);
     }
@@ -178,8 +179,8 @@ impl CrossMemory {
         pack_left((n_rows, self.head), isa.tile_rows(), query, left);
         let stride = self.n_keys.next_multiple_of(panel);
         let scores = scratch.scores.at_least(n_rows * stride);
-        isa.run(Product::<Single, _> {
-            left: Left::Packed(left),
+        isa.run(Product::<Single, _, _> {
+            left: Packed(left),
             n_rows,
             depth: self.head,
             panels: &memory.keys,
@@ -197,8 +198,8 @@ impl CrossMemory {
         pack_left((n_rows, self.n_keys), isa.tile_rows(), row, weights);
         let wide = self.head.next_multiple_of(panel);
         let context = scratch.context.at_least(n_rows * wide);
-        isa.run(Product::<Single, _> {
-            left: Left::Packed(weights),
+        isa.run(Product::<Single, _, _> {
+            left: Packed(weights),
             n_rows,
             depth: self.n_keys,
             panels: &memory.values,

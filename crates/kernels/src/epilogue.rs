@@ -20,17 +20,6 @@ impl Epilogue for Raw {
     }
 }
 
-/// The sum times a number for each column.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ScaleColumns<'a>(pub(crate) &'a [f32]);
-
-impl Epilogue for ScaleColumns<'_> {
-    #[inline(always)]
-    fn apply<S: Simd>(self, simd: S, sum: S::F32, column: usize, _: &[f32]) -> S::F32 {
-        simd.mul(sum, simd.load(&self.0[column..]))
-    }
-}
-
 /// What a linear map does with a sum that has its bias.
 pub(crate) trait Finish: Copy + Send + Sync {
     /// Returns what to write; `before` is what lies there.

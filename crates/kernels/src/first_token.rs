@@ -15,10 +15,11 @@ use crate::Precision;
 use crate::aligned::Aligned;
 use crate::attention::Attention;
 use crate::epilogue::Assign;
-use crate::layer::{Scratch, scaled};
+use crate::layer::Scratch;
 use crate::linear::Linear;
 use crate::matrix::{Rows, RowsMut};
 use crate::sizes::Sizes;
+use crate::stages::Stage;
 use crate::token_block::TokenBlock;
 use crate::weights::{BertLayerWeights, LinearWeights};
 
@@ -63,7 +64,7 @@ impl FirstTokenAttention {
             }
         };
         Self {
-            query: linear(&scaled(&weights.query, sizes.query_scale())),
+            query: linear(&weights.query),
             heads: sizes.head_columns().map(head).collect(),
         }
     }
@@ -87,7 +88,9 @@ impl FirstTokenAttention {
 
         self.absorb(sizes, (firsts, n_sequences), scratch, own);
         gather(sizes, (offsets, states), scratch, own);
+        scratch.block.linear.stopwatch.lap(Stage::FirstTokens);
         self.project(sizes, n_sequences, scratch, own);
+        scratch.block.linear.stopwatch.lap(Stage::FirstTokens);
         let context = (&*scratch.context, n_sequences);
         block.forward(sizes, context, firsts, &mut scratch.block);
     }
@@ -105,6 +108,7 @@ impl FirstTokenAttention {
         let input = (Rows::new(firsts, stride), n_sequences);
         let output = RowsMut::new(&mut own.query, stride);
         self.query.apply(isa, input, (Assign, output), linear);
+        linear.stopwatch.lap(Stage::FirstTokens);
 
         let query = Rows::new(&own.query, stride);
         let mut absorbed = RowsMut::new(&mut own.absorbed, stride);
@@ -112,6 +116,7 @@ impl FirstTokenAttention {
             let input = (query.from(0, column), n_sequences);
             let output = absorbed.from(index, 0).every(sizes.heads);
             head.absorb.apply(isa, input, (Assign, output), linear);
+            linear.stopwatch.lap(Stage::FirstTokens);
         }
     }
 
@@ -129,8 +134,9 @@ impl FirstTokenAttention {
         for (index, (head, column)) in self.heads.iter().zip(sizes.head_columns()).enumerate() {
             let input = (gathered.from(index, 0).every(sizes.heads), n_sequences);
             let output = RowsMut::new(&mut own.head_context, stride);
-            head.value
-                .apply(isa, input, (Assign, output), &mut scratch.block.linear);
+            let linear = &mut scratch.block.linear;
+            head.value.apply(isa, input, (Assign, output), linear);
+            linear.stopwatch.lap(Stage::FirstTokens);
             let head_context = Rows::new(&own.head_context, stride);
             let mut context = context.from(0, column);
             for row in 0..n_sequences {
@@ -162,6 +168,7 @@ fn gather(
             values: states,
             n_keys: bounds[1] - bounds[0],
             width: sizes.hidden,
+            scale: sizes.score_scale(),
         };
         let output = gathered.from(first_row, 0);
         attention.run(sizes.isa, output, &mut scratch.attention);

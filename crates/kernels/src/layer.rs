@@ -7,13 +7,14 @@ use crate::epilogue::Assign;
 use crate::linear::{Linear, LinearScratch};
 use crate::matrix::{Rows, RowsMut};
 use crate::sizes::Sizes;
+use crate::stages::Stage;
 use crate::token_block::{BlockScratch, TokenBlock};
-use crate::weights::{BertLayerWeights, LinearWeights};
+use crate::weights::BertLayerWeights;
 
 /// Self-attention over each sequence, then a [`TokenBlock`].
 #[derive(Debug)]
 pub(crate) struct Layer {
-    /// Query (scaled), key and value side by side.
+    /// Query, key and value side by side.
     qkv: Linear,
     pub(crate) block: TokenBlock,
 }
@@ -29,7 +30,7 @@ pub(crate) struct Scratch {
 
 impl Layer {
     pub(crate) fn new(sizes: &Sizes, precision: Precision, weights: &BertLayerWeights) -> Self {
-        let mut qkv = scaled(&weights.query, sizes.query_scale());
+        let mut qkv = weights.query.clone();
         for next in [&weights.key, &weights.value] {
             qkv.weight.extend_from_slice(&next.weight);
             qkv.bias.extend_from_slice(&next.bias);
@@ -53,6 +54,7 @@ impl Layer {
         for bounds in offsets.windows(2) {
             attend(sizes, bounds[0], bounds[1] - bounds[0], scratch);
         }
+        scratch.block.linear.stopwatch.lap(Stage::Attention);
         let context = (&*scratch.context, n_tokens);
         self.block
             .forward(sizes, context, states, &mut scratch.block);
@@ -66,6 +68,7 @@ impl Layer {
         let linear: &mut LinearScratch = &mut scratch.block.linear;
         self.qkv
             .apply(sizes.isa, (input, n_tokens), (Assign, output), linear);
+        linear.stopwatch.lap(Stage::Projections);
         scratch.context.at_least(n_tokens * sizes.hidden_stride);
     }
 }
@@ -82,20 +85,12 @@ fn attend(sizes: &Sizes, first: usize, len: usize, scratch: &mut Scratch) {
             values: qkv.from(first, 2 * sizes.hidden + column),
             n_keys: len,
             width: sizes.head,
+            scale: sizes.score_scale(),
         };
         attention.run(
             sizes.isa,
             context.from(first, column),
             &mut scratch.attention,
         );
-    }
-}
-
-/// The map whose outputs are `scale` times those of `weights`.
-pub(crate) fn scaled(weights: &LinearWeights, scale: f32) -> LinearWeights {
-    let times = |numbers: &[f32]| numbers.iter().map(|number| number * scale).collect();
-    LinearWeights {
-        weight: times(&weights.weight),
-        bias: times(&weights.bias),
     }
 }

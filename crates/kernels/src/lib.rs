@@ -9,6 +9,9 @@
 //! - Bias, GELU and residuals are added while a product is in registers.
 //! - Where only the first token is wanted, the last layer computes only that ([`Output::Cls`]).
 //!
+//! [`gelu`], [`exp`] and [`softmax_rows`] lend the same functions to other models.
+//! [`PackedBert::stage_times`] tells where the time went.
+//!
 //! Kernels are written once over vectors of any width and compiled for each [`InstructionSet`];
 //! which one runs is decided when a model is packed. The unsafe code is in the private module
 //! `simd`: loads, stores, instructions, and the one call into code compiled for them.
@@ -70,6 +73,8 @@ mod rows;
 )]
 mod simd;
 mod sizes;
+mod slices;
+mod stages;
 mod token_block;
 mod vocabulary;
 mod weights;
@@ -79,6 +84,8 @@ pub use decoder_attention::{CrossMemory, WrittenMemory, self_attention};
 pub use instruction_set::InstructionSet;
 pub use packed_linear::{Activation, PackedLinear};
 pub use peak::run_at_peak;
+pub use slices::{exp, gelu, softmax_rows};
+pub use stages::{Stage, StageTimes};
 pub use vocabulary::{log_mixture, log_sum_exp};
 pub use weights::{BertLayerWeights, BertShape, BertWeights, LayerNormWeights, LinearWeights};
 

@@ -10,10 +10,11 @@ use crate::aligned::Aligned;
 use crate::arithmetic::{Arithmetic, Bf16Pairs, HalfWeights, Single};
 use crate::bf16;
 use crate::epilogue::{Biased, Finish};
-use crate::int8::{self, Int8Scratch, Int8Weights};
+use crate::int8::{self, Int8Weights};
 use crate::matrix::{Rows, RowsMut, pack_left, pack_right};
-use crate::product::{Left, Product};
+use crate::product::{Packed, Product};
 use crate::simd::Isa;
+use crate::stages::{Stage, Stopwatch};
 use crate::weights::LinearWeights;
 
 /// `x ↦ W·x + b` for rows `x`.
@@ -33,13 +34,13 @@ enum PackedWeights {
     Int8(Int8Weights),
 }
 
-/// Buffers for the packed activations of a product.
+/// Buffers for the packed activations of a product, and the clock of the thread that uses them.
 #[derive(Debug, Default)]
 pub(crate) struct LinearScratch {
+    pub(crate) stopwatch: Stopwatch,
     packed: Aligned<f32>,
-    rounded_pairs: Aligned<i32>,
-    packed_pairs: Aligned<i32>,
-    int8: Int8Scratch,
+    pairs: bf16::Scratch,
+    int8: int8::Scratch,
 }
 
 impl Linear {
@@ -82,26 +83,35 @@ impl Linear {
         (finish, output): (F, RowsMut<'_>),
         scratch: &mut LinearScratch,
     ) {
-        let depth = self.inputs;
         let bias = &*self.bias;
         let epilogue = Biased { bias, finish };
+        let input = (input, n_rows, self.inputs);
+        let LinearScratch {
+            stopwatch,
+            packed,
+            pairs,
+            int8,
+        } = scratch;
         match &self.weights {
             PackedWeights::F32(panels) => {
-                let left = pack((input, n_rows, depth), isa, &mut scratch.packed);
+                let left = pack(input, isa, packed);
+                stopwatch.lap(Stage::Packing);
                 multiply::<Single, _>(isa, (left, n_rows), panels, epilogue, output);
             }
             PackedWeights::F16(panels) => {
-                let left = pack((input, n_rows, depth), isa, &mut scratch.packed);
+                let left = pack(input, isa, packed);
+                stopwatch.lap(Stage::Packing);
                 multiply::<HalfWeights, _>(isa, (left, n_rows), panels, epilogue, output);
             }
             PackedWeights::Bf16(panels) => {
-                let left = round_pairs((input, n_rows, depth), isa, scratch);
+                let left = pairs.round(isa, input);
+                stopwatch.lap(Stage::Packing);
                 multiply::<Bf16Pairs, _>(isa, (left, n_rows), panels, epilogue, output);
             }
             PackedWeights::Int8(weights) => {
-                let weights = (weights, bias, finish);
-                let input = (input, n_rows, depth);
-                int8::multiply(isa, input, weights, output, &mut scratch.int8);
+                let left = int8.round(isa, input);
+                stopwatch.lap(Stage::Packing);
+                left.multiply(isa, weights, epilogue, output);
             }
         }
     }
@@ -131,25 +141,6 @@ fn pack<'a>(
     packed
 }
 
-/// Rounds `n_rows` rows of `width` numbers to pairs and packs them for the left side of a product.
-fn round_pairs<'a>(
-    (input, n_rows, width): (Rows<'_>, usize, usize),
-    isa: Isa,
-    scratch: &'a mut LinearScratch,
-) -> &'a [i32] {
-    let words = bf16::words(width);
-    let rounded = scratch.rounded_pairs.at_least(n_rows * words);
-    isa.run(bf16::RoundRows {
-        input,
-        width,
-        rounded,
-    });
-    let packed = scratch.packed_pairs.at_least(n_rows * words);
-    let row = |row: usize| &rounded[row * words..][..words];
-    pack_left((n_rows, words), isa.tile_rows(), row, packed);
-    packed
-}
-
 /// Multiplies packed rows with packed weights.
 fn multiply<A: Arithmetic, F: Finish>(
     isa: Isa,
@@ -159,8 +150,8 @@ fn multiply<A: Arithmetic, F: Finish>(
     output: RowsMut<'_>,
 ) {
     let depth = panels.len() / epilogue.bias.len();
-    isa.run(Product::<A, _> {
-        left: Left::Packed(left),
+    isa.run(Product::<A, _, _> {
+        left: Packed(left),
         n_rows,
         depth,
         panels,

@@ -32,11 +32,6 @@ impl<'a> Rows<'a> {
     pub(crate) fn every(self, n: usize) -> Self {
         Self::new(self.data, n * self.stride)
     }
-
-    /// The numbers and the stride.
-    pub(crate) fn into_parts(self) -> (&'a [f32], usize) {
-        (self.data, self.stride)
-    }
 }
 
 /// Rows of numbers to write, `stride` apart.
@@ -122,13 +117,22 @@ pub(crate) fn pack_left<'a, T: Copy + 'a>(
 ) {
     for (first, count) in tiles(n_rows, tallest) {
         let tile = &mut packed[first * width..][..count * width];
-        macro_rules! interleave {
-            ($rows:literal) => {
-                interleave::<T, $rows>(from_fn(|lane| &row(first + lane)[..width]), tile)
-            };
-        }
-        with_constant_rows!(count, interleave);
+        pack_tile((count, width), |lane| row(first + lane), tile);
     }
+}
+
+/// Packs the `n_rows` rows of one tile for the left side of a product; see [`pack_left`].
+pub(crate) fn pack_tile<'a, T: Copy + 'a>(
+    (n_rows, width): (usize, usize),
+    row: impl Fn(usize) -> &'a [T],
+    tile: &mut [T],
+) {
+    macro_rules! interleave {
+        ($rows:literal) => {
+            interleave::<T, $rows>(from_fn(|lane| &row(lane)[..width]), tile)
+        };
+    }
+    with_constant_rows!(n_rows, interleave);
 }
 
 /// Writes the first elements of all rows, then the second ones, and so on.
@@ -166,6 +170,27 @@ pub(crate) fn pack_right<'a, T: Copy + Default + 'a>(
                     .step_by(panel_width)
                     .for_each(|to| *to = T::default());
             }
+        }
+    }
+}
+
+/// Packs rows of `width` numbers for the right side of a product, as they stand.
+///
+/// The layout is `[panel][row][panel_width]`; columns missing from the last panel are 0. `row` gives a
+/// row by its number.
+pub(crate) fn pack_columns<'a>(
+    (n_rows, width): (usize, usize),
+    panel_width: usize,
+    row: impl Fn(usize) -> &'a [f32],
+    packed: &mut [f32],
+) {
+    for (index, panel) in packed.chunks_exact_mut(n_rows * panel_width).enumerate() {
+        let first = index * panel_width;
+        let count = panel_width.min(width - first);
+        for (number, step) in panel.chunks_exact_mut(panel_width).enumerate() {
+            let (columns, padding) = step.split_at_mut(count);
+            columns.copy_from_slice(&row(number)[first..][..count]);
+            padding.fill(0.0);
         }
     }
 }

@@ -8,30 +8,40 @@
 #[cfg(test)]
 mod tests;
 
-use crate::arithmetic::Arithmetic;
+use std::array::from_fn;
+
+use crate::arithmetic::{Arithmetic, Single};
 use crate::epilogue::Epilogue;
-use crate::matrix::{RowsMut, tiles, with_constant_rows};
+use crate::matrix::{Rows, RowsMut, tiles, with_constant_rows};
 use crate::simd::{Kernel, Simd};
 
 /// Steps between a panel's line being asked for and being used.
 const PREFETCH_STEPS: usize = 8;
 
-/// Where a product finds the left matrix, `n_rows × depth`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Left<'a, T> {
-    /// As [`pack_left`](crate::matrix::pack_left) writes it.
-    Packed(&'a [T]),
-    /// The rows of its transpose, as they stand, and the stride between them.
-    Transposed(&'a [T], usize),
+/// Where a product finds the left matrix.
+pub(crate) trait Left<A: Arithmetic>: Copy {
+    /// The rows from `first` on, where a tile begins.
+    fn at_row(self, first: usize, depth: usize) -> Self;
+
+    /// The inner products of the `ROWS` rows of the tile with the two vectors of columns of a panel.
+    fn sums<S: Simd, const ROWS: usize>(self, simd: S, panel: &[A::Right]) -> [[S::F32; 2]; ROWS];
 }
+
+/// As [`pack_left`](crate::matrix::pack_left) writes it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Packed<'a, T>(pub(crate) &'a [T]);
+
+/// Rows as they stand: for a product so small that packing would show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InPlace<'a>(pub(crate) Rows<'a>);
 
 /// Multiplies `left` (`n_rows × depth`) with packed panels and writes `n_rows` rows of `output`.
 ///
 /// `panels` is what [`pack_right`](crate::matrix::pack_right) writes; their number decides how many
 /// columns are written. `depth` counts elements of `A`, which may be several numbers.
 #[derive(Debug)]
-pub(crate) struct Product<'a, A: Arithmetic, E> {
-    pub(crate) left: Left<'a, A::Left>,
+pub(crate) struct Product<'a, A: Arithmetic, L, E> {
+    pub(crate) left: L,
     pub(crate) n_rows: usize,
     pub(crate) depth: usize,
     pub(crate) panels: &'a [A::Right],
@@ -39,7 +49,7 @@ pub(crate) struct Product<'a, A: Arithmetic, E> {
     pub(crate) output: RowsMut<'a>,
 }
 
-impl<A: Arithmetic, E: Epilogue> Kernel for Product<'_, A, E> {
+impl<A: Arithmetic, L: Left<A>, E: Epilogue> Kernel for Product<'_, A, L, E> {
     type Output = ();
 
     #[inline(always)]
@@ -52,14 +62,9 @@ impl<A: Arithmetic, E: Epilogue> Kernel for Product<'_, A, E> {
         {
             let column = index * panel_width;
             for (first, count) in tiles(self.n_rows, S::TILE_ROWS) {
-                let (left, stride) = match self.left {
-                    Left::Packed(data) => (&data[first * self.depth..], count),
-                    Left::Transposed(data, stride) => (&data[first..], stride),
-                };
                 let output = self.output.from(first, column);
-                let tile = Tile::<A, E> {
-                    left,
-                    stride,
+                let tile = Tile::<A, L, E> {
+                    left: self.left.at_row(first, self.depth),
                     panel,
                     column,
                     epilogue: self.epilogue,
@@ -72,10 +77,8 @@ impl<A: Arithmetic, E: Epilogue> Kernel for Product<'_, A, E> {
 }
 
 /// A tile of a few rows times one panel.
-struct Tile<'a, A: Arithmetic, E> {
-    /// Step `k` begins at `k · stride` and holds an element of each row.
-    left: &'a [A::Left],
-    stride: usize,
+struct Tile<'a, A: Arithmetic, L, E> {
+    left: L,
     panel: &'a [A::Right],
     /// The panel's first column.
     column: usize,
@@ -84,16 +87,16 @@ struct Tile<'a, A: Arithmetic, E> {
 }
 
 /// A [`Tile`] whose number of rows the compiler knows.
-struct TileOf<'a, A: Arithmetic, E, const ROWS: usize>(Tile<'a, A, E>);
+struct TileOf<'a, A: Arithmetic, L, E, const ROWS: usize>(Tile<'a, A, L, E>);
 
-impl<A: Arithmetic, E: Epilogue> Tile<'_, A, E> {
+impl<A: Arithmetic, L: Left<A>, E: Epilogue> Tile<'_, A, L, E> {
     #[inline(always)]
     fn run_rows<S: Simd>(self, simd: S, rows: usize) {
         macro_rules! run {
             ($rows:literal) => {
                 // Taller tiles than the registers hold are not compiled.
                 if $rows <= S::TILE_ROWS {
-                    simd.vectorize(TileOf::<A, E, $rows>(self));
+                    simd.vectorize(TileOf::<A, L, E, $rows>(self));
                 }
             };
         }
@@ -101,13 +104,15 @@ impl<A: Arithmetic, E: Epilogue> Tile<'_, A, E> {
     }
 }
 
-impl<A: Arithmetic, E: Epilogue, const ROWS: usize> Kernel for TileOf<'_, A, E, ROWS> {
+impl<A: Arithmetic, L: Left<A>, E: Epilogue, const ROWS: usize> Kernel
+    for TileOf<'_, A, L, E, ROWS>
+{
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self(mut tile) = self;
-        let sums = sums::<A, S, ROWS>(simd, tile.left, tile.stride, tile.panel);
+        let sums = tile.left.sums::<S, ROWS>(simd, tile.panel);
         for (row, halves) in sums.into_iter().enumerate() {
             let output = tile.output.row(row, 2 * S::LANES);
             for (half, sum) in output.chunks_exact_mut(S::LANES).zip(halves).enumerate() {
@@ -120,26 +125,56 @@ impl<A: Arithmetic, E: Epilogue, const ROWS: usize> Kernel for TileOf<'_, A, E, 
     }
 }
 
-/// The inner products of `ROWS` rows with the two vectors of columns of a panel.
-#[inline(always)]
-fn sums<A: Arithmetic, S: Simd, const ROWS: usize>(
-    simd: S,
-    left: &[A::Left],
-    stride: usize,
-    panel: &[A::Right],
-) -> [[S::F32; 2]; ROWS] {
-    let mut sums = [[simd.splat(0.0); 2]; ROWS];
-    for (step, weights) in left.chunks(stride).zip(panel.chunks_exact(2 * S::LANES)) {
-        let rows: &[A::Left; ROWS] = step.first_chunk().expect("an element of each row");
-        let (low, high) = weights.split_at(S::LANES);
-        simd.prefetch(low, PREFETCH_STEPS * 2 * S::LANES);
-        simd.prefetch(high, PREFETCH_STEPS * 2 * S::LANES);
-        let (low, high) = (A::load(simd, low), A::load(simd, high));
-        for (sum, &element) in sums.iter_mut().zip(rows) {
-            let element = A::splat(simd, element);
-            sum[0] = A::mul_add(simd, element, low, sum[0]);
-            sum[1] = A::mul_add(simd, element, high, sum[1]);
-        }
+impl<A: Arithmetic> Left<A> for Packed<'_, A::Left> {
+    #[inline(always)]
+    fn at_row(self, first: usize, depth: usize) -> Self {
+        Self(&self.0[first * depth..])
     }
-    sums
+
+    #[inline(always)]
+    fn sums<S: Simd, const ROWS: usize>(self, simd: S, panel: &[A::Right]) -> [[S::F32; 2]; ROWS] {
+        let mut sums = [[simd.splat(0.0); 2]; ROWS];
+        let steps = self.0.as_chunks::<ROWS>().0.iter();
+        for (rows, weights) in steps.zip(panel.chunks_exact(2 * S::LANES)) {
+            add_step::<A, S, ROWS>(simd, &mut sums, |row| rows[row], weights);
+        }
+        sums
+    }
+}
+
+impl Left<Single> for InPlace<'_> {
+    #[inline(always)]
+    fn at_row(self, first: usize, _: usize) -> Self {
+        Self(self.0.from(first, 0))
+    }
+
+    #[inline(always)]
+    fn sums<S: Simd, const ROWS: usize>(self, simd: S, panel: &[f32]) -> [[S::F32; 2]; ROWS] {
+        let mut sums = [[simd.splat(0.0); 2]; ROWS];
+        let depth = panel.len() / (2 * S::LANES);
+        let rows: [&[f32]; ROWS] = from_fn(|row| self.0.row(row, depth));
+        for (step, weights) in panel.chunks_exact(2 * S::LANES).enumerate() {
+            add_step::<Single, S, ROWS>(simd, &mut sums, |row| rows[row][step], weights);
+        }
+        sums
+    }
+}
+
+/// Adds the products of one element of each row with a step of a panel.
+#[inline(always)]
+fn add_step<A: Arithmetic, S: Simd, const ROWS: usize>(
+    simd: S,
+    sums: &mut [[S::F32; 2]; ROWS],
+    element: impl Fn(usize) -> A::Left,
+    weights: &[A::Right],
+) {
+    let (low, high) = weights.split_at(S::LANES);
+    simd.prefetch(low, PREFETCH_STEPS * 2 * S::LANES);
+    simd.prefetch(high, PREFETCH_STEPS * 2 * S::LANES);
+    let (low, high) = (A::load(simd, low), A::load(simd, high));
+    for (row, sum) in sums.iter_mut().enumerate() {
+        let element = A::splat(simd, element(row));
+        sum[0] = A::mul_add(simd, element, low, sum[0]);
+        sum[1] = A::mul_add(simd, element, high, sum[1]);
+    }
 }

@@ -3,7 +3,7 @@
 use crate::aligned::Aligned;
 use crate::math::exp;
 use crate::matrix::RowsMut;
-use crate::simd::{Kernel, Simd};
+use crate::simd::{Kernel, MAX_LANES, Simd};
 use crate::weights::LayerNormWeights;
 
 /// Layer normalisation: each row to mean 0 and variance 1, then a weight and a bias for each column.
@@ -92,39 +92,68 @@ fn sum_of_squares<S: Simd>(simd: S, row: &[f32], mean: f32) -> f32 {
     simd.sum(sums) + tail
 }
 
-/// Softmax down each column of a matrix that is one panel wide, up to the scale.
+/// The softmax of rows of `width` numbers times `scale`, in place, up to a factor.
 ///
-/// Leaves `exp(score - largest)` in `scores` and the inverse of a column's sum in `inverse_sums`.
+/// Leaves `exp(scale · (number - largest))` in each row and the inverse of its sum in `inverse_sums`, whose
+/// length is the number of rows.
 #[derive(Debug)]
-pub(crate) struct SoftmaxColumns<'a> {
-    pub(crate) scores: &'a mut [f32],
+pub(crate) struct Softmax<'a> {
+    pub(crate) rows: RowsMut<'a>,
+    pub(crate) width: usize,
+    /// Positive.
+    pub(crate) scale: f32,
     pub(crate) inverse_sums: &'a mut [f32],
 }
 
-impl Kernel for SoftmaxColumns<'_> {
+impl Kernel for Softmax<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let mut largest = [simd.splat(f32::NEG_INFINITY); 2];
-        for row in self.scores.chunks_exact(2 * S::LANES) {
-            let (low, high) = row.split_at(S::LANES);
-            largest[0] = simd.max(largest[0], simd.load(low));
-            largest[1] = simd.max(largest[1], simd.load(high));
+    fn run<S: Simd>(mut self, simd: S) {
+        for (row, inverse) in self.inverse_sums.iter_mut().enumerate() {
+            *inverse = softmax_row(simd, self.rows.row(row, self.width), self.scale);
         }
-        let mut sums = [simd.splat(0.0); 2];
-        for row in self.scores.chunks_exact_mut(2 * S::LANES) {
-            let (low, high) = row.split_at_mut(S::LANES);
-            for (half, scores) in [low, high].into_iter().enumerate() {
-                let power = exp(simd, simd.sub(simd.load(scores), largest[half]));
-                sums[half] = simd.add(sums[half], power);
-                simd.store(power, scores);
-            }
-        }
-        let (low, high) = self.inverse_sums.split_at_mut(S::LANES);
-        simd.store(simd.div(simd.splat(1.0), sums[0]), low);
-        simd.store(simd.div(simd.splat(1.0), sums[1]), high);
     }
+}
+
+/// Takes the exponentials of a row less its largest number, times `scale`; returns the inverse of their
+/// sum.
+#[inline(always)]
+pub(crate) fn softmax_row<S: Simd>(simd: S, row: &mut [f32], scale: f32) -> f32 {
+    let (largest, scale) = (simd.splat(largest(simd, row)), simd.splat(scale));
+    let power = |x| exp(simd, simd.mul(simd.sub(x, largest), scale));
+    let mut sums = simd.splat(0.0);
+    let mut chunks = row.chunks_exact_mut(S::LANES);
+    for chunk in &mut chunks {
+        let power = power(simd.load(chunk));
+        sums = simd.add(sums, power);
+        simd.store(power, chunk);
+    }
+    let tail = chunks.into_remainder();
+    let rest = simd.load(&padded(tail, f32::NEG_INFINITY));
+    let powers = simd.lanes(power(rest));
+    tail.copy_from_slice(&powers[..tail.len()]);
+
+    1.0 / (simd.sum(sums) + tail.iter().sum::<f32>())
+}
+
+#[inline(always)]
+fn largest<S: Simd>(simd: S, row: &[f32]) -> f32 {
+    let chunks = row.chunks_exact(S::LANES);
+    let mut largest = simd.load(&padded(chunks.remainder(), f32::NEG_INFINITY));
+    for chunk in chunks {
+        largest = simd.max(largest, simd.load(chunk));
+    }
+    let lanes = &simd.lanes(largest)[..S::LANES];
+    lanes.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// A vector's worth of numbers, of which the first are `tail`.
+#[inline(always)]
+pub(crate) fn padded(tail: &[f32], padding: f32) -> [f32; MAX_LANES] {
+    let mut numbers = [padding; MAX_LANES];
+    numbers[..tail.len()].copy_from_slice(tail);
+    numbers
 }
 
 #[cfg(test)]
@@ -132,6 +161,7 @@ mod tests {
     use super::*;
     use crate::instruction_set::isas;
     use crate::random::numbers;
+    use crate::simd::Isa;
 
     #[test]
     fn rows_of_every_width_are_normalised() {
@@ -166,38 +196,68 @@ mod tests {
         }
     }
 
+    fn run(isa: Isa, data: &mut [f32], width: usize) {
+        let mut inverse_sums = vec![0.0; data.len() / width];
+        isa.run(Softmax {
+            rows: RowsMut::new(data, width),
+            width,
+            scale: 1.0,
+            inverse_sums: &mut inverse_sums,
+        });
+        for (row, inverse) in data.chunks_exact_mut(width).zip(inverse_sums) {
+            for power in row.iter_mut() {
+                *power *= inverse;
+            }
+        }
+    }
+
+    /// The plain twin, in double precision.
+    fn plain_softmax(row: &[f32]) -> Vec<f64> {
+        let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let power = |&x: &f32| (f64::from(x) - f64::from(largest)).exp();
+        let sum: f64 = row.iter().map(power).sum();
+        row.iter().map(|x| power(x) / sum).collect()
+    }
+
     #[test]
-    fn columns_become_distributions() {
-        for isa in isas() {
-            let width = isa.panel_width();
-            for n_rows in [1, 2, 17] {
-                let input: Vec<f32> = numbers(n_rows * width, 1)
-                    .iter()
-                    .map(|score| 30.0 * score)
-                    .collect();
-                let mut scores = input.clone();
-                let mut inverse_sums = vec![0.0; width];
-                let inverses = &mut inverse_sums[..];
-                isa.run(SoftmaxColumns {
-                    scores: &mut scores,
-                    inverse_sums: inverses,
-                });
-                for column in 0..width {
-                    let of = |rows: &[f32]| {
-                        rows[column..]
-                            .iter()
-                            .step_by(width)
-                            .copied()
-                            .map(f64::from)
-                            .collect()
-                    };
-                    let (input, found): (Vec<f64>, Vec<f64>) = (of(&input), of(&scores));
-                    let sum: f64 = input.iter().map(|score| score.exp()).sum();
-                    for (score, found) in input.iter().zip(found) {
-                        let found = found * f64::from(inverse_sums[column]);
-                        assert!((found - score.exp() / sum).abs() < 1e-6);
+    fn rows_of_every_width_become_distributions() {
+        for width in 1..70 {
+            let input: Vec<f32> = numbers(3 * width, 2).iter().map(|x| 40.0 * x).collect();
+            for isa in isas() {
+                let mut found = input.clone();
+                run(isa, &mut found, width);
+                for (found, row) in found.chunks(width).zip(input.chunks(width)) {
+                    for (&found, expected) in found.iter().zip(plain_softmax(row)) {
+                        assert!((f64::from(found) - expected).abs() < 1e-6);
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn masked_numbers_get_nothing_and_rows_without_numbers_none() {
+        for isa in isas() {
+            for width in [3, 16, 19] {
+                let mut rows = vec![1.0; 2 * width];
+                rows[1] = f32::NEG_INFINITY;
+                rows[width..].fill(f32::NEG_INFINITY);
+                run(isa, &mut rows, width);
+                let share = 1.0 / (width - 1) as f32;
+                assert_eq!((rows[0], rows[1]), (share, 0.0));
+                assert!(rows[width..].iter().all(|x| x.is_nan()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_none_spoils_its_row_wherever_it_stands() {
+        for isa in isas() {
+            for at in 0..40 {
+                let mut rows = numbers(40, 3);
+                rows[at] = f32::NAN;
+                run(isa, &mut rows, 40);
+                assert!(rows.iter().all(|x| x.is_nan()), "NaN at {at}");
             }
         }
     }

@@ -35,8 +35,8 @@ impl Sizes {
         }
     }
 
-    /// What a query is multiplied by before it meets the keys.
-    pub(crate) fn query_scale(&self) -> f32 {
+    /// What the inner product of a query and a key is multiplied by.
+    pub(crate) fn score_scale(&self) -> f32 {
         1.0 / (self.head as f32).sqrt()
     }
 

@@ -7,6 +7,7 @@ use crate::linear::{Linear, LinearScratch};
 use crate::matrix::{Rows, RowsMut};
 use crate::rows::{LayerNorm, Normalize};
 use crate::sizes::Sizes;
+use crate::stages::Stage;
 use crate::weights::BertLayerWeights;
 
 /// The output of attention, then the feed-forward block, each with its residual connection and its
@@ -54,17 +55,22 @@ impl TokenBlock {
         let to_states = (AddTo, RowsMut::new(states, stride));
         self.attention_output
             .apply(isa, (context, n_rows), to_states, linear);
+        linear.stopwatch.lap(Stage::Projections);
         normalize(sizes, &self.attention_norm, n_rows, states);
+        linear.stopwatch.lap(Stage::Norms);
 
         let inner = inner.at_least(n_rows * sizes.inner_stride);
         let input = Rows::new(states, stride);
         let to_inner = (Gelu, RowsMut::new(inner, sizes.inner_stride));
         self.intermediate
             .apply(isa, (input, n_rows), to_inner, linear);
+        linear.stopwatch.lap(Stage::FeedForward);
         let inner = Rows::new(inner, sizes.inner_stride);
         let to_states = (AddTo, RowsMut::new(states, stride));
         self.output.apply(isa, (inner, n_rows), to_states, linear);
+        linear.stopwatch.lap(Stage::FeedForward);
         normalize(sizes, &self.output_norm, n_rows, states);
+        linear.stopwatch.lap(Stage::Norms);
     }
 }
 

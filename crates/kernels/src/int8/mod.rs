@@ -20,11 +20,11 @@ mod weights;
 mod tests;
 
 use self::product::Int8Product;
-use self::round::{RoundRows, RowScale};
+use self::round::{PackBytes, RowScale};
 pub(crate) use self::weights::Int8Weights;
 use crate::aligned::Aligned;
-use crate::epilogue::Finish;
-use crate::matrix::{Rows, RowsMut, pack_left};
+use crate::epilogue::{Biased, Finish};
+use crate::matrix::{Rows, RowsMut};
 use crate::simd::{Isa, MAX_LANES};
 
 /// Bytes in a word: the elements one step multiplies.
@@ -43,40 +43,63 @@ fn words(width: usize) -> usize {
 
 /// Buffers for activations in bytes.
 #[derive(Debug, Default)]
-pub(crate) struct Int8Scratch {
+pub(crate) struct Scratch {
+    /// The rows of one tile: few enough for the first-level cache.
     rounded: Aligned<i32>,
     packed: Aligned<i32>,
     scales: Vec<RowScale>,
 }
 
-/// Multiplies `n_rows` rows of `width` numbers with `weights`.
-pub(crate) fn multiply<F: Finish>(
-    isa: Isa,
-    (input, n_rows, width): (Rows<'_>, usize, usize),
-    (weights, bias, finish): (&Int8Weights, &[f32], F),
-    output: RowsMut<'_>,
-    scratch: &mut Int8Scratch,
-) {
-    let words = words(width);
-    let rounded = scratch.rounded.at_least(n_rows * words);
-    scratch.scales.resize(n_rows, RowScale::default());
-    isa.run(RoundRows {
-        input,
-        width,
-        rounded,
-        scales: &mut scratch.scales,
-    });
-    let packed = scratch.packed.at_least(n_rows * words);
-    let row = |row: usize| &rounded[row * words..][..words];
-    pack_left((n_rows, words), isa.tile_rows(), row, packed);
-    let rows = &scratch.scales;
-    isa.run(Int8Product {
-        left: packed,
-        rows,
-        depth: words,
-        weights,
-        bias,
-        finish,
-        output,
-    });
+/// Rows in bytes, packed for the left side of a product.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RoundedRows<'a> {
+    packed: &'a [i32],
+    scales: &'a [RowScale],
+    /// Words of a row.
+    depth: usize,
+}
+
+impl Scratch {
+    /// Rounds `n_rows` rows of `width` numbers.
+    pub(crate) fn round(
+        &mut self,
+        isa: Isa,
+        (input, n_rows, width): (Rows<'_>, usize, usize),
+    ) -> RoundedRows<'_> {
+        let depth = words(width);
+        self.scales.resize(n_rows, RowScale::default());
+        isa.run(PackBytes {
+            input,
+            width,
+            rounded: self.rounded.at_least(isa.tile_rows() * depth),
+            packed: self.packed.at_least(n_rows * depth),
+            scales: &mut self.scales,
+        });
+        RoundedRows {
+            packed: &self.packed,
+            scales: &self.scales,
+            depth,
+        }
+    }
+}
+
+impl RoundedRows<'_> {
+    /// Multiplies the rows with `weights`.
+    pub(crate) fn multiply<F: Finish>(
+        self,
+        isa: Isa,
+        weights: &Int8Weights,
+        epilogue: Biased<'_, F>,
+        output: RowsMut<'_>,
+    ) {
+        isa.run(Int8Product {
+            left: self.packed,
+            rows: self.scales,
+            depth: self.depth,
+            weights,
+            bias: epilogue.bias,
+            finish: epilogue.finish,
+            output,
+        });
+    }
 }

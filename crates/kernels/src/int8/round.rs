@@ -1,7 +1,7 @@
 //! Rounding of activations, before each product.
 
 use super::{BYTES, SMALLEST_SCALE, WEIGHT_OFFSET, words};
-use crate::matrix::Rows;
+use crate::matrix::{Rows, pack_tile, tiles};
 use crate::simd::{Kernel, MAX_LANES, Simd};
 
 /// How a row of activations was rounded.
@@ -15,29 +15,40 @@ pub(super) struct RowScale {
     pub(super) excess: f32,
 }
 
-/// Rounds rows of `width` numbers to bytes; as many rows as there are `scales`.
-pub(super) struct RoundRows<'a> {
+/// Rounds and packs rows of `width` numbers, tile by tile; as many rows as there are `scales`.
+pub(super) struct PackBytes<'a> {
     pub(super) input: Rows<'a>,
     pub(super) width: usize,
+    /// Room for the rows of a tile.
     pub(super) rounded: &'a mut [i32],
+    pub(super) packed: &'a mut [i32],
     pub(super) scales: &'a mut [RowScale],
 }
 
-impl Kernel for RoundRows<'_> {
+impl Kernel for PackBytes<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let rows = self.rounded.chunks_exact_mut(words(self.width));
-        for ((row, words), scale) in rows.enumerate().zip(self.scales) {
-            *scale = round_row(simd, self.input.row(row, self.width), words);
+        let depth = words(self.width);
+        for (first, count) in tiles(self.scales.len(), S::TILE_ROWS) {
+            let rows = self
+                .rounded
+                .chunks_exact_mut(depth)
+                .zip(first..first + count);
+            for (words, row) in rows {
+                self.scales[row] = round_row(simd, self.input.row(row, self.width), words);
+            }
+            let row = |lane: usize| &self.rounded[lane * depth..][..depth];
+            let tile = &mut self.packed[first * depth..][..count * depth];
+            pack_tile((count, depth), row, tile);
         }
     }
 }
 
 /// Rounds a row so that its smallest number becomes −128 and its largest 127.
 #[inline(always)]
-fn round_row<S: Simd>(simd: S, row: &[f32], words: &mut [i32]) -> RowScale {
+pub(super) fn round_row<S: Simd>(simd: S, row: &[f32], words: &mut [i32]) -> RowScale {
     let (smallest, largest) = range(simd, row);
     let scale = ((largest - smallest) / 255.0).max(SMALLEST_SCALE);
     let offset = smallest + 128.0 * scale;

@@ -1,25 +1,31 @@
-use super::round::{RoundRows, RowScale};
+use super::round::{RowScale, round_row};
 use super::*;
 use crate::epilogue::Assign;
 use crate::instruction_set::isas;
 use crate::matrix::padded_stride;
 use crate::random::numbers;
+use crate::simd::{Kernel, Simd};
 
 fn byte(words: &[i32], at: usize) -> u8 {
     words[at / BYTES].to_le_bytes()[at % BYTES]
 }
 
+/// One row by the operations of an instruction set.
+struct RoundRow<'a>(&'a [f32], &'a mut [i32]);
+
+impl Kernel for RoundRow<'_> {
+    type Output = RowScale;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> RowScale {
+        round_row(simd, self.0, self.1)
+    }
+}
+
 fn round(isa: Isa, row: &[f32]) -> (Vec<i32>, RowScale) {
     let mut rounded = vec![0; words(row.len())];
-    let mut scales = [RowScale::default()];
-    let input = Rows::new(row, row.len());
-    isa.run(RoundRows {
-        input,
-        width: row.len(),
-        rounded: &mut rounded,
-        scales: &mut scales,
-    });
-    (rounded, scales[0])
+    let scale = isa.run(RoundRow(row, &mut rounded));
+    (rounded, scale)
 }
 
 #[test]
@@ -76,13 +82,13 @@ fn products_match_those_of_the_rounded_numbers() {
             let mut output = vec![0.0; n_rows * stride];
             let input = (Rows::new(&left, inputs), n_rows, inputs);
             let rows = RowsMut::new(&mut output, stride);
-            multiply(
-                isa,
-                input,
-                (&weights, &bias, Assign),
-                rows,
-                &mut Int8Scratch::default(),
-            );
+            let bias_and_finish = Biased {
+                bias: &bias,
+                finish: Assign,
+            };
+            let mut scratch = Scratch::default();
+            let rounded = scratch.round(isa, input);
+            rounded.multiply(isa, &weights, bias_and_finish, rows);
             for (output, left) in output.chunks_exact(stride).zip(left.chunks_exact(inputs)) {
                 for column in 0..outputs {
                     let expected = expected(isa, left, row(column), bias[column]);

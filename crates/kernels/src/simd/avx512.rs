@@ -12,6 +12,7 @@ use std::mem::transmute;
 use half::f16;
 
 use super::{Kernel, Simd};
+use crate::bf16;
 
 /// How short numbers are multiplied: the one thing in which processors with AVX-512 differ.
 pub(crate) trait ShortProducts512: Copy + Debug {
@@ -20,6 +21,11 @@ pub(crate) trait ShortProducts512: Copy + Debug {
     fn vectorize<K: Kernel>(simd: Avx512<Self>, kernel: K) -> K::Output;
     fn dot4(simd: Avx512<Self>, sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i;
     fn dot2(simd: Avx512<Self>, sum: __m512, a: __m512i, b: __m512i) -> __m512;
+
+    #[inline(always)]
+    fn round_pairs(_: Avx512<Self>, row: &[f32], words: &mut [i32]) {
+        bf16::round_row(row, words);
+    }
 }
 
 /// Witness of AVX-512 F, BW, DQ and VL, of FMA, and of what `P` needs.
@@ -71,6 +77,22 @@ impl ShortProducts512 for Bf16Vnni512 {
         let pairs = |words| unsafe { transmute::<__m512i, __m512bh>(words) };
         // SAFETY: the witness exists only where `detect` found AVX-512 BF16.
         unsafe { _mm512_dpbf16_ps(sum, pairs(a), pairs(b)) }
+    }
+
+    #[inline(always)]
+    fn round_pairs(simd: Avx512<Self>, row: &[f32], words: &mut [i32]) {
+        let (chunks, rest) = row.as_chunks::<32>();
+        let (whole, last) = words.split_at_mut(16 * chunks.len());
+        for (numbers, words) in chunks.iter().zip(whole.chunks_exact_mut(16)) {
+            let (first, second) = numbers.split_at(16);
+            let (first, second) = (simd.load(first), simd.load(second));
+            // SAFETY: the witness exists only where `detect` found AVX-512 BF16; both types are 64
+            // bytes without invalid values.
+            let pairs =
+                unsafe { transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(second, first)) };
+            simd.store_i32(pairs, words);
+        }
+        bf16::round_row(rest, last);
     }
 }
 
@@ -178,7 +200,6 @@ impl<P: ShortProducts512> Simd for Avx512<P> {
         add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
         sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
         mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
-        div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
         mul_add(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
         max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
         min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
@@ -204,6 +225,11 @@ impl<P: ShortProducts512> Simd for Avx512<P> {
     #[inline(always)]
     fn dot2(self, sum: __m512, a: __m512i, b: __m512i) -> __m512 {
         P::dot2(self, sum, a, b)
+    }
+
+    #[inline(always)]
+    fn round_pairs(self, row: &[f32], words: &mut [i32]) {
+        P::round_pairs(self, row, words);
     }
 
     #[inline(always)]

@@ -34,7 +34,7 @@ use self::{
 };
 use half::f16;
 
-use crate::InstructionSet;
+use crate::{InstructionSet, bf16};
 
 /// Lanes of the widest vector.
 pub(crate) const MAX_LANES: usize = 16;
@@ -84,13 +84,11 @@ pub(crate) trait Simd: Copy {
     fn sub(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a * b`.
     fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
-    /// `a / b`.
-    fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a * b + c`, rounded once where the processor can.
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
-    /// The larger; which one for NaN is not said.
+    /// The larger; `b` when one is NaN.
     fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
-    /// The smaller; which one for NaN is not said.
+    /// The smaller; `b` when one is NaN.
     fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// The nearest integer, ties to even.
     fn round(self, value: Self::F32) -> Self::F32;
@@ -118,6 +116,13 @@ pub(crate) trait Simd: Copy {
     /// Rounds numbers in −128..=127 to integers, ties to even, and writes them as bytes to the
     /// front of `words`, four a word, the first in the lowest byte.
     fn store_bytes(self, value: Self::F32, words: &mut [i32]) -> Self::I32;
+
+    /// Rounds a row to pairs of bfloat16, ties to even, the first number in the lower half of a word;
+    /// the missing half of the last one is 0. Numbers below the smallest normal one may become 0.
+    #[inline(always)]
+    fn round_pairs(self, row: &[f32], words: &mut [i32]) {
+        bf16::round_row(row, words);
+    }
 
     /// Asks the cache for the line `ahead` numbers behind the start of `source`; no such line need
     /// exist.

@@ -66,11 +66,6 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn div(self, a: Self::F32, b: Self::F32) -> Self::F32 {
-        from_fn(|lane| a[lane] / b[lane])
-    }
-
-    #[inline(always)]
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
         if FUSED {
             from_fn(|lane| a[lane].mul_add(b[lane], c[lane]))

@@ -60,7 +60,7 @@ impl Layer {
     ) -> Result<Tensor> {
         let attended = self.attention.forward(x, batch, masks)?;
         let x = self.attention_norm.forward(&(x + attended)?)?;
-        let inner = gelu(self.intermediate.forward(&x)?)?;
+        let inner = gelu(&self.intermediate.forward(&x)?)?;
         self.output_norm
             .forward(&(&x + self.output.forward(&inner)?)?)
     }
@@ -126,7 +126,7 @@ impl Attention {
             Some(mask) => scores.broadcast_add(mask)?,
             None => scores,
         };
-        let attended = softmax(scores)?.matmul(&value)?;
+        let attended = softmax(&scores)?.matmul(&value)?;
         attended.transpose(0, 1)?.reshape((length, hidden))
     }
 }

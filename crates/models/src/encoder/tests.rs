@@ -145,6 +145,44 @@ fn token_types_change_embeddings_as_in_the_reference() {
 }
 
 #[test]
+fn passages_are_cut_and_padded_as_dpr_does_it() {
+    // DPR: the pair cut longest first, all token types 0, padded to a fixed length (256 there) and
+    // masked where the id is that of padding.
+    const LENGTH: usize = 24;
+    let checkpoint = Checkpoint::from_folder(golden("dpr-ctx-encoder")).unwrap();
+    let options = EncoderOptions {
+        max_tokens: Some(LENGTH),
+        ..EncoderOptions::default()
+    };
+    let encoder = BertEncoder::open(&checkpoint, &options).unwrap();
+    let config = BertConfig::read(checkpoint.config(), Path::new("config.json")).unwrap();
+    let weights = checkpoint
+        .var_builder(&Device::Cpu)
+        .pp("ctx_encoder.bert_model");
+    let padding = 0;
+    let reference = BertModel::load(&config, &weights, Some(padding)).unwrap();
+    let tokenizer = encoder.tokenizer();
+    let separator = tokenizer.encode("", None).unwrap().ids[1];
+    let mut passages = golden_passages();
+    passages.push(["Lamp", "It is lit."].map(str::to_owned));
+    let (mut cut, mut padded) = (0, 0);
+    for [title, text] in &passages {
+        let mut tokens = tokenizer.encode_pair(title, text, Some(LENGTH)).unwrap();
+        assert_eq!(tokens.ids.last(), Some(&separator));
+        cut += usize::from(tokenizer.encode_pair(title, text, None).unwrap().ids.len() > LENGTH);
+        padded += usize::from(tokens.ids.len() < LENGTH);
+        tokens.ids.resize(LENGTH, padding);
+        tokens.type_ids = vec![0; LENGTH];
+        let hidden = reference.forward(&[tokens].iter().collect()).unwrap();
+        let expected = hidden.get(0).unwrap().to_vec1().unwrap();
+        let passage = [PassageText { title, text }];
+        let found = encoder.encode_passages(&passage, &EncodeOptions::default());
+        assert_close(&found.unwrap(), &expected);
+    }
+    assert!(cut > 0 && padded > 0, "{cut} passages cut, {padded} padded");
+}
+
+#[test]
 fn question_embeddings_are_those_of_the_reference() {
     let questions = texts("questions.json", ["question", "answer"]);
     let questions: Vec<&str> = questions.iter().map(|[question, _]| &**question).collect();

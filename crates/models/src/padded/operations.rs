@@ -46,7 +46,7 @@ impl Linear {
     pub(super) fn forward_gelu(&self, x: &Tensor) -> Result<Tensor> {
         let y = self.forward(x)?;
         match (y.device(), y.dtype()) {
-            (Device::Cpu, DType::F32) => bert::gelu(y),
+            (Device::Cpu, DType::F32) => bert::gelu(&y),
             _ => y.gelu_erf(),
         }
     }
@@ -89,8 +89,8 @@ pub(super) fn masked_softmax(scores: Tensor, mask: Option<&Tensor>) -> Result<Te
     };
     // The kernels of GPUs sum in `f32`; candle's loop for the processor sums in the type of its input.
     match (scores.device(), scores.dtype()) {
-        (Device::Cpu, DType::F32) => bert::softmax(scores),
-        (Device::Cpu, dtype) => bert::softmax(scores.to_dtype(DType::F32)?)?.to_dtype(dtype),
+        (Device::Cpu, DType::F32) => bert::softmax(&scores),
+        (Device::Cpu, dtype) => bert::softmax(&scores.to_dtype(DType::F32)?)?.to_dtype(dtype),
         _ => candle_nn::ops::softmax_last_dim(&scores),
     }
 }

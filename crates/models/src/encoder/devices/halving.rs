@@ -120,7 +120,7 @@ mod tests {
         let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
         let done = RefCell::new(Vec::new());
         let rows = limit.compute(device, &texts, &|batch| {
-            done.borrow_mut().push(batch.rows())
+            done.borrow_mut().push(batch.rows());
         });
         (rows, done.into_inner())
     }
