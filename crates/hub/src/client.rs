@@ -6,10 +6,9 @@ use std::io::{self, Read};
 use ragdex_core::Cancel;
 use ureq::http::header::{AUTHORIZATION, LOCATION, RANGE, RETRY_AFTER};
 use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, Timeout};
 
-use crate::{Error, Settings};
+use crate::{Error, Settings, connection};
 
 /// Redirects that are followed. The hub itself needs two or three.
 const MAX_REDIRECTS: usize = 10;
@@ -49,20 +48,9 @@ impl<'a> Client<'a> {
         id: &'a str,
         cancel: &'a Cancel,
     ) -> Result<Self, Error> {
-        let timing = &settings.timing;
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_connect(Some(timing.stall))
-            .timeout_per_read(Some(timing.stall))
-            .timeout_per_write(Some(timing.stall))
-            .tls_config(tls_config(settings)?)
-            .user_agent(concat!("ragdex/", env!("CARGO_PKG_VERSION")))
-            .build();
         let endpoint = settings.endpoint.parse::<Uri>();
         Ok(Self {
-            agent: config.new_agent(),
+            agent: connection::agent(settings)?,
             settings,
             cancel,
             endpoint: endpoint.map_err(|_| Error::Variable {
@@ -70,7 +58,7 @@ impl<'a> Client<'a> {
                 expected: "an address such as `https://huggingface.co`",
                 found: settings.endpoint.clone(),
             })?,
-            authorization: authorization(settings)?,
+            authorization: connection::authorization(settings)?,
             id,
             has_answered: Cell::new(false),
         })
@@ -304,43 +292,6 @@ fn printable(text: &str) -> String {
     shown
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
-}
-
-fn authorization(settings: &Settings) -> Result<Option<HeaderValue>, Error> {
-    let Some(token) = &settings.token else {
-        return Ok(None);
-    };
-    let value = HeaderValue::from_str(&format!("Bearer {}", token.reveal()));
-    let mut value = value.map_err(|_| Error::Variable {
-        name: "HF_TOKEN",
-        expected: "a token of letters and digits",
-        found: "(hidden)".into(),
-    })?;
-    value.set_sensitive(true);
-    Ok(Some(value))
-}
-
-fn tls_config(settings: &Settings) -> Result<TlsConfig, Error> {
-    let Some(path) = &settings.certificates else {
-        return Ok(TlsConfig::default());
-    };
-    let pem = std::fs::read(path).map_err(Error::reading(path))?;
-    let certificates: Vec<_> = parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if certificates.is_empty() {
-        return Err(Error::Variable {
-            name: "SSL_CERT_FILE",
-            expected: "a file of certificates (PEM)",
-            found: path.display().to_string(),
-        });
-    }
-    Ok(TlsConfig::builder()
-        .root_certs(RootCerts::from(certificates))
-        .build())
 }
 
 #[cfg(test)]

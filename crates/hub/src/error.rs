@@ -281,3 +281,17 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_apart_from_other_failures() {
+        let failed = |kind: io::ErrorKind| Error::writing(Path::new("x"))(kind.into());
+        let full = failed(io::ErrorKind::StorageFull);
+        assert_eq!(full.to_string(), "`x`: no space left on the disk");
+        let denied = failed(io::ErrorKind::PermissionDenied);
+        assert_eq!(denied.to_string(), "`x`: cannot be written");
+    }
+}

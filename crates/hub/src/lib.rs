@@ -32,6 +32,7 @@ mod card;
 mod checksum;
 mod choice;
 mod client;
+mod connection;
 mod download;
 mod error;
 mod listing;

@@ -1,5 +1,7 @@
 //! What the hub says of a model: its commit, its files, its licence.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 use ureq::http::HeaderMap;
 
@@ -161,7 +163,7 @@ pub(crate) fn encoded(text: &str, is_path: bool) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || (is_path && byte == b'/') {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     encoded

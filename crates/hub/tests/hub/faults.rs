@@ -109,10 +109,11 @@ fn other_refusals_are_not_asked_again() {
 
 #[test]
 fn a_connection_that_gives_nothing_is_given_up_and_made_anew() {
-    let place = Place::new();
+    let mut place = Place::new();
+    place.settings.timing.stall = Duration::from_secs(1);
     place.hub.fail(WEIGHTS, HubFault::Stall(120_000), 1);
     place.pulls_whole();
-    assert_eq!(place.asked_for_weights(), [None, Some(120_000)]);
+    assert_eq!(place.asked_for_weights()[..2], [None, Some(120_000)]);
 }
 
 #[test]
@@ -222,4 +223,41 @@ fn a_cache_that_cannot_be_written_is_named() {
     let error = place.pull().unwrap_err();
     assert!(matches!(error, Error::Io { .. }), "{error}");
     assert!(error.to_string().contains("hub"), "{error}");
+}
+
+/// A file system of 256 kB that only this test uses, where the system allows mounting.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_and_the_next_call_goes_on() {
+    let place = Place::new();
+    fs::create_dir_all(&place.settings.cache).unwrap();
+    let mount = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("mount");
+        let done = command.args(arguments).arg(&place.settings.cache).output();
+        done.is_ok_and(|output| output.status.success())
+    };
+    if !mount(&["-t", "tmpfs", "-o", "size=256k", "tmpfs"]) {
+        return; // not allowed here; what a full disk becomes is tested beside the errors
+    }
+    let full = place.pull();
+    let is_larger = mount(&["-o", "remount,size=64m"]);
+    let after = place.pull();
+    let whole = after
+        .as_ref()
+        .map(|pulled| crate::place::files(&pulled.folder) == place.expected);
+    let unmounted = std::process::Command::new("umount")
+        .arg(&place.settings.cache)
+        .status();
+    assert!(unmounted.unwrap().success() && is_larger);
+    let error = full.unwrap_err();
+    assert!(
+        matches!(error, Error::DiskFull { .. }) && error.is_transient(),
+        "{error}"
+    );
+    assert!(error.hint().unwrap().contains("space"));
+    assert!(whole.unwrap());
+    assert!(
+        place.asked_for_weights()[1].is_some_and(|from| from > 0),
+        "it went on"
+    );
 }

@@ -112,7 +112,8 @@ pub(crate) fn settings(endpoint: &str, cache: &Path) -> Settings {
     settings.is_offline = false;
     settings.certificates = None;
     settings.timing = Timing {
-        stall: Duration::from_secs(1),
+        // On a busy machine a second may pass without a byte.
+        stall: Duration::from_secs(20),
         attempts: 4,
         pause: Duration::from_millis(1),
         longest_pause: Duration::from_secs(1),
