@@ -22,10 +22,6 @@ fn tensors(path: impl AsRef<Path>) -> BTreeMap<String, (Value, Value, Vec<u8>)> 
     let length = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
     let (header, data) = file[8..].split_at(length);
     let header: BTreeMap<String, Value> = serde_json::from_slice(header).unwrap();
-    assert_eq!(
-        header["__metadata__"]["format"], "pt",
-        "transformers asks for it"
-    );
     let tensors = header
         .into_iter()
         .filter(|(name, _)| name != "__metadata__");
@@ -62,6 +58,9 @@ fn a_pickle_becomes_safetensors_with_the_same_tensors() {
     check("models-convert", &report.json()[0]);
     let expected = tensors(golden("rag-token/model.safetensors"));
     let mut found = tensors(dir.path("out/model.safetensors"));
+    let head = std::fs::read(dir.path("out/model.safetensors")).unwrap();
+    let format = br#"{"__metadata__":{"format":"pt"}"#;
+    assert!(head[8..].starts_with(format), "transformers asks for it");
     // The pickle holds some tensors more, none of which the reference reads.
     found.retain(|name, _| {
         expected.contains_key(name) || !name.ends_with("position_ids") && !name.contains("pooler")

@@ -34,7 +34,7 @@ fn online<'a>(dir: &Dir, hub: &HubServer, arguments: impl IntoIterator<Item = &'
     run.0
         .env("HF_HUB_OFFLINE", "0")
         .env("HF_ENDPOINT", hub.url());
-    run.0.env("HF_HUB_DOWNLOAD_TIMEOUT", "2");
+    run.0.env("HF_HUB_DOWNLOAD_TIMEOUT", "60");
     run
 }
 
@@ -127,6 +127,41 @@ fn a_build_fetches_the_model_that_it_names_and_says_so() {
 }
 
 #[test]
+fn a_knowledge_base_keeps_to_the_commit_that_it_was_built_with() {
+    let (dir, hub) = (Dir::new(), hub());
+    dir.write("a.txt", "The heron is a bird that eats fish.");
+    online(
+        &dir,
+        &hub,
+        ["build", "kb", "a.txt", "--context-encoder", ENCODER],
+    )
+    .succeeds();
+    let before = dir
+        .ragdex(["search", "kb", "bird", "--json"])
+        .succeeds()
+        .json();
+    let mut changed = files(&repository("tests/data/golden/encoders/sentence-roberta"));
+    for (_, weights) in changed
+        .iter_mut()
+        .filter(|(name, _)| name == "model.safetensors")
+    {
+        let lowest_byte_of_the_last_number = weights.len() - 4;
+        weights[lowest_byte_of_the_last_number] ^= 1;
+    }
+    let changed: Vec<(&str, &[u8])> = changed
+        .iter()
+        .map(|(name, bytes)| (&**name, &**bytes))
+        .collect();
+    hub.publish(ENCODER, &changed);
+    online(&dir, &hub, ["models", "pull", ENCODER]).succeeds();
+    let after = dir
+        .ragdex(["search", "kb", "bird", "--json"])
+        .succeeds()
+        .json();
+    assert_eq!(after[0]["passages"], before[0]["passages"]);
+}
+
+#[test]
 fn what_only_a_knowledge_base_names_is_not_fetched() {
     let (dir, hub) = (Dir::new(), hub());
     dir.write("a.txt", "The heron is a bird that eats fish.");
@@ -189,7 +224,11 @@ fn mistakes_name_the_remedy() {
         .env("HF_HUB_OFFLINE", "0")
         .env("HF_ENDPOINT", gone);
     says(&unreachable.exits(1), &["error:", "hint:", "network"]);
-    assert!(!dir.path(".cache").exists(), "nothing was written");
+    let listed = dir.ragdex(["models", "list", "--json"]).succeeds().json();
+    assert!(
+        listed.iter().all(|line| line["kind"] == "preset"),
+        "nothing is left"
+    );
 }
 
 #[test]
@@ -206,15 +245,19 @@ fn a_token_opens_a_gated_model() {
 #[test]
 fn a_stopped_download_goes_on_where_it_stopped() {
     let (dir, hub) = (Dir::new(), hub());
-    hub.fail("model.safetensors", HubFault::Stall(20_000), 1);
+    // The end of the commit, so that the weights of `2_Dense` do not count.
+    let weights = "1/model.safetensors";
+    hub.fail(weights, HubFault::Stall(20_000), 1);
     let mut run = online(&dir, &hub, ["models", "pull", ENCODER]);
-    run.0
-        .env("HF_HUB_DOWNLOAD_TIMEOUT", "60")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    run.0.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = run.0.spawn().unwrap();
     let blobs = dir.path(".cache/huggingface/hub/models--org--encoder/blobs");
     while incomplete(&blobs) < 20_000 {
+        assert_eq!(
+            child.try_wait().unwrap(),
+            None,
+            "it ended before it was stopped"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
     let kill = std::process::Command::new("kill")
@@ -228,7 +271,7 @@ fn a_stopped_download_goes_on_where_it_stopped() {
     let asked = hub
         .requests()
         .into_iter()
-        .filter(|request| request.target.contains("model.safetensors"));
+        .filter(|request| request.target.ends_with(weights));
     let from: Vec<Option<usize>> = asked.map(|request| request.from).collect();
     assert_eq!(from[0], None);
     assert!(from[1].is_some_and(|from| from >= 20_000), "{from:?}");

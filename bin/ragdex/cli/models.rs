@@ -35,7 +35,6 @@ pub(crate) enum Models {
 ///   ragdex models pull facebook/dpr-ctx_encoder-multiset-base \
 ///       facebook/dpr-question_encoder-multiset-base
 ///   ragdex models pull facebook/rag-token-nq --revision main
-///   HF_TOKEN=hf_… ragdex models pull my-company/private-encoder
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Pull {

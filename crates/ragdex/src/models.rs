@@ -10,7 +10,7 @@ use ragdex_models::{
 use ragdex_rag::RagModel;
 use serde_json::{Map, Value};
 
-use crate::checkpoints::open as open_checkpoint;
+use crate::checkpoints::{is_at_hand, open as open_checkpoint};
 use crate::presets::MINI;
 use crate::{Context, Error, ModelNames, Result};
 
@@ -107,7 +107,8 @@ pub(crate) fn open_question_encoder(
     dim: usize,
     context: &Context<'_>,
 ) -> Result<Arc<dyn Encoder>> {
-    let id = name.unwrap_or(&recorded.question.id);
+    let at_commit = recorded_name(&recorded.question);
+    let id = name.unwrap_or(&at_commit);
     let encoder = open_encoder(id, recorded_precision(recorded), context)?;
     let found = encoder.description();
     if found.dim != dim {
@@ -131,6 +132,17 @@ pub(crate) fn open_question_encoder(
         }
         _ => Ok(encoder),
     }
+}
+
+/// The name of a recorded encoder: at the commit it had, where the cache still holds that, whatever its
+/// branch leads to by now.
+fn recorded_name(encoder: &ragdex_store::Encoder) -> String {
+    let at_commit = encoder
+        .revision
+        .as_ref()
+        .map(|commit| format!("{}@{commit}", encoder.id));
+    let at_commit = at_commit.filter(|name| is_at_hand(name));
+    at_commit.unwrap_or_else(|| encoder.id.clone())
 }
 
 /// The precision that the passages were embedded in.

@@ -17,7 +17,7 @@ pub(crate) fn run(app: &App, args: &cli::ModelInfo) -> anyhow::Result<()> {
 fn text(info: &ModelInfo) -> String {
     let mut lines = Lines::new(&info.name);
     lines.add("kind", &info.kind);
-    let uses: Vec<&str> = info.uses.iter().map(name_of).collect();
+    let uses: Vec<&str> = info.uses.iter().map(|part| name_of(*part)).collect();
     lines.add(
         "serves as",
         if uses.is_empty() {
@@ -51,8 +51,8 @@ fn text(info: &ModelInfo) -> String {
     lines.0
 }
 
-fn name_of(model_use: &ModelUse) -> &'static str {
-    match model_use {
+fn name_of(part: ModelUse) -> &'static str {
+    match part {
         ModelUse::ContextEncoder => "context encoder",
         ModelUse::QuestionEncoder => "question encoder",
         ModelUse::Generator => "generator",

@@ -5,6 +5,8 @@ mod info;
 mod list;
 mod pull;
 
+use std::fmt::Write as _;
+
 use crate::App;
 use crate::cli::Models;
 
@@ -35,7 +37,7 @@ impl Lines {
     }
 
     fn add(&mut self, name: &str, value: impl std::fmt::Display) {
-        self.0.push_str(&format!("  {name:<17} {value}\n"));
+        let _ = writeln!(self.0, "  {name:<17} {value}");
     }
 
     /// Adds a line if there is a value.

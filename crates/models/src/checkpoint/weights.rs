@@ -168,7 +168,8 @@ impl Weights {
         }
     }
 
-    fn decode(&self, tensor: &StoredTensor) -> Option<Vec<f32>> {
+    /// The numbers of a tensor, row-major; `None` for integers.
+    pub(super) fn decode(&self, tensor: &StoredTensor) -> Option<Vec<f32>> {
         let file = &self.files[tensor.file];
         let bytes = &file[tensor.bytes.clone()];
         if let Some(scales) = &tensor.scales {

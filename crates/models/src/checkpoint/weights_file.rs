@@ -7,6 +7,7 @@ use std::path::Path;
 use safetensors::{Dtype, SafeTensorError, View, serialize_to_file};
 use serde_json::Value;
 
+use super::Element;
 use super::weights::{StoredTensor, Weights};
 use crate::{Checkpoint, Error};
 
@@ -24,10 +25,11 @@ const SHARED: &str = "shared.weight";
 /// users read.
 ///
 /// Tensors are written as they are stored, byte for byte; only 8-bit weights with scales become `f32`. Tables
-/// that share their storage with BART's `shared.weight` are left out, as the reference leaves them out.
+/// that equal BART's `shared.weight`, to which they are tied, are left out, as the reference leaves them out.
 #[derive(Debug, Default)]
 pub struct WeightsFile<'a> {
     tensors: BTreeMap<String, Placed<'a>>,
+    is_single: bool,
 }
 
 /// A tensor of a checkpoint.
@@ -35,17 +37,35 @@ pub struct WeightsFile<'a> {
 struct Placed<'a> {
     weights: &'a Weights,
     tensor: &'a StoredTensor,
+    /// Whether floating point numbers are written as `f32`.
+    is_single: bool,
 }
 
 impl<'a> WeightsFile<'a> {
+    /// A file in which all floating point numbers are `f32`, however they are stored.
+    pub fn in_f32() -> Self {
+        Self {
+            is_single: true,
+            ..Self::default()
+        }
+    }
+
     /// Adds the tensors of a checkpoint that `name` gives a name; one of the same name is replaced.
     pub fn add(&mut self, checkpoint: &'a Checkpoint, name: impl Fn(&str) -> Option<String>) {
         let weights = &*checkpoint.weights;
+        let is_single = self.is_single;
         for (old, tensor) in weights.tensors() {
             if let Some(new) = name(old)
                 && !is_repeated(old, tensor, checkpoint)
             {
-                self.tensors.insert(new, Placed { weights, tensor });
+                self.tensors.insert(
+                    new,
+                    Placed {
+                        weights,
+                        tensor,
+                        is_single,
+                    },
+                );
             }
         }
     }
@@ -82,8 +102,10 @@ impl<'a> WeightsFile<'a> {
 
 /// Whether a tensor is the shared table of a BART once more.
 fn is_repeated(name: &str, tensor: &StoredTensor, checkpoint: &Checkpoint) -> bool {
+    let weights = &checkpoint.weights;
     let is_same = |other: &StoredTensor| {
-        (other.file, &other.bytes, &other.shape) == (tensor.file, &tensor.bytes, &tensor.shape)
+        (other.element, &other.shape) == (tensor.element, &tensor.shape)
+            && weights.stored(other) == weights.stored(tensor)
     };
     let config = checkpoint.config();
     let is_untied = |config: &Value| config.get("tie_word_embeddings") == Some(&Value::Bool(false));
@@ -93,14 +115,15 @@ fn is_repeated(name: &str, tensor: &StoredTensor, checkpoint: &Checkpoint) -> bo
         && checkpoint
             .weights
             .tensors()
-            .any(|(other, tensor)| other.ends_with(SHARED) && is_same(tensor))
+            .any(|(other, shared)| other.ends_with(SHARED) && is_same(shared))
 }
 
 impl View for Placed<'_> {
     fn dtype(&self) -> Dtype {
-        match self.tensor.scales {
-            Some(_) => Dtype::F32,
-            None => self.tensor.element.dtype(),
+        match self.tensor.element {
+            _ if self.tensor.scales.is_some() => Dtype::F32,
+            Element::F64 | Element::F16 | Element::Bf16 if self.is_single => Dtype::F32,
+            element => element.dtype(),
         }
     }
 
@@ -109,7 +132,14 @@ impl View for Placed<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        self.weights.stored(self.tensor)
+        if self.dtype() == self.tensor.element.dtype() {
+            return self.weights.stored(self.tensor);
+        }
+        let values = self.weights.decode(self.tensor).unwrap_or_default();
+        values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect()
     }
 
     fn data_len(&self) -> usize {

@@ -97,15 +97,24 @@ pub fn convert(
     context.cancel.check()?;
     let mut files = files(&made)?;
     files.sort_by(|a, b| a.name.cmp(&b.name));
-    if target.exists() {
-        let old = staging.path().join("old");
-        fs::rename(target, &old).map_err(write_error(target))?;
-    }
-    fs::rename(&made, target).map_err(write_error(target))?;
+    put(&made, target, &staging.path().join("old"))?;
     Ok(ConvertReport {
         folder: target.display().to_string(),
         files,
     })
+}
+
+/// Renames what was made to its place; what is there goes to `old`, and back if that fails.
+fn put(made: &Path, target: &Path, old: &Path) -> Result<()> {
+    let is_there = target.exists();
+    if is_there {
+        fs::rename(target, old).map_err(write_error(target))?;
+    }
+    let put = fs::rename(made, target);
+    if put.is_err() && is_there {
+        fs::rename(old, target).map_err(write_error(target))?;
+    }
+    Ok(put.map_err(write_error(target))?)
 }
 
 /// Refuses a target that is there, unless it is to be replaced and is a model.
@@ -226,7 +235,12 @@ fn scaling(width: usize, scale: f32) -> Vec<u8> {
 
 fn write_weights(checkpoint: &Checkpoint, folder: &Path) -> Result<()> {
     create_folder(folder)?;
-    let mut weights = WeightsFile::default();
+    let is_bundled = checkpoint.id() == MINI;
+    let mut weights = if is_bundled {
+        WeightsFile::in_f32()
+    } else {
+        WeightsFile::default()
+    };
     weights.add(checkpoint, |name| Some(name.to_owned()));
     Ok(weights.write(&folder.join("model.safetensors"))?)
 }
