@@ -13,8 +13,8 @@ use clap::{Args, ValueEnum};
 /// Examples:
 ///   ragdex export kb -o dataset --to hf-dataset
 ///   ragdex export kb -o index --to faiss-flat
-///   python -c 'from transformers import RagRetriever; ...'   # index_name="custom",
-///       # passages_path="dataset", index_path="index/index.faiss"
+///       (then, in Python: `RagConfig(index_name="custom", passages_path="dataset",
+///       index_path="index/index.faiss")` for `RagRetriever`)
 ///   ragdex export kb -o hub --to parquet && huggingface-cli upload me/kb hub --repo-type dataset
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]

@@ -20,6 +20,8 @@ pub enum Stage {
     Index,
     /// Checking files.
     Verify,
+    /// Answering or scoring questions.
+    Answer,
     /// Writing files for others.
     Export,
 }
@@ -33,6 +35,7 @@ impl fmt::Display for Stage {
             Self::Embed => "embed",
             Self::Index => "index",
             Self::Verify => "verify",
+            Self::Answer => "answer",
             Self::Export => "export",
         })
     }
@@ -44,21 +47,27 @@ impl fmt::Display for Stage {
 pub enum Unit {
     /// Bytes of input.
     Bytes,
+    /// Files.
+    Files,
     /// Documents.
     Documents,
     /// Passages.
     Passages,
     /// Vectors.
     Vectors,
+    /// Questions.
+    Questions,
 }
 
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Bytes => "bytes",
+            Self::Files => "files",
             Self::Documents => "documents",
             Self::Passages => "passages",
             Self::Vectors => "vectors",
+            Self::Questions => "questions",
         })
     }
 }

@@ -30,9 +30,11 @@ mod error;
 pub mod faiss;
 mod ids;
 mod map;
+mod usearch;
 mod vectors;
 
 pub use dataset::{DatasetCard, DatasetShape, DatasetWriter, ParquetWriter, Row};
 pub use error::{Error, Result};
 pub use ids::IdsWriter;
+pub use usearch::UsearchGraph;
 pub use vectors::{VectorFiles, VectorRow, VectorRows};

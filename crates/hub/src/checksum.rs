@@ -1,5 +1,6 @@
 //! The checksums by which hubs name files.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -61,7 +62,10 @@ fn read<H: sha1::Digest>(path: &Path, mut hasher: H, cancel: &Cancel) -> io::Res
         hasher.update(&buffer[..n]);
     }
     let digest = hasher.finalize();
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    }))
 }
 
 #[cfg(test)]

@@ -98,12 +98,7 @@ impl Listing {
     ///
     /// # Errors
     /// [`Error::Answer`] when the hub tells neither, and what the network gives.
-    pub(crate) fn blob(
-        &self,
-        file: &RemoteFile,
-        url: &str,
-        client: &Client<'_>,
-    ) -> Result<Blob, Error> {
+    pub(crate) fn blob(file: &RemoteFile, url: &str, client: &Client<'_>) -> Result<Blob, Error> {
         if let Some(blob) = &file.blob {
             return Ok(blob.clone());
         }

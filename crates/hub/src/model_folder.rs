@@ -139,9 +139,8 @@ impl ModelFolder {
         let mut is_told = false;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(file),
                 // Some network file systems have no locks: then names are all that protects.
-                Err(TryLockError::Error(_)) => return Ok(file),
+                Ok(()) | Err(TryLockError::Error(_)) => return Ok(file),
                 Err(TryLockError::WouldBlock) if !is_told => {
                     is_told = true;
                     reporter.note(&format!(

@@ -144,7 +144,7 @@ impl Pull<'_> {
             .filter(|file| chosen.contains(&&*file.name));
         let wanted = chosen.map(|file| {
             let url = self.url(&listing.commit, &file.name);
-            let blob = listing.blob(file, &url, self.client)?;
+            let blob = Listing::blob(file, &url, self.client)?;
             Ok(Wanted { file, url, blob })
         });
         let mut wanted = wanted.collect::<Result<Vec<_>, Error>>()?;

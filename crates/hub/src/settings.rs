@@ -50,7 +50,7 @@ impl Default for Timing {
             stall: Duration::from_secs(DEFAULT_TIMEOUT_SECONDS),
             attempts: 5,
             pause: Duration::from_millis(500),
-            longest_pause: Duration::from_secs(60),
+            longest_pause: Duration::from_mins(1),
         }
     }
 }

@@ -13,6 +13,9 @@
 //! which one runs is decided when a model is packed. The unsafe code is in the private module
 //! `simd`: loads, stores, instructions, and the one call into code compiled for them.
 //!
+//! For other models, the parts by themselves: [`PackedLinear`], [`self_attention`], attention of a decoder to
+//! contexts ([`CrossMemory`]) and to what it wrote ([`WrittenMemory`]), and [`log_mixture`].
+//!
 //! ```
 //! use ragdex_kernels::{BertShape, BertWeights, Output, PackedBert, Precision};
 //!
@@ -43,6 +46,7 @@ mod attention;
 mod batch;
 mod bert;
 mod bf16;
+mod decoder_attention;
 mod embeddings;
 mod epilogue;
 mod first_token;
@@ -52,6 +56,7 @@ mod layer;
 mod linear;
 mod math;
 mod matrix;
+mod packed_linear;
 mod peak;
 mod product;
 mod random;
@@ -66,11 +71,15 @@ mod rows;
 mod simd;
 mod sizes;
 mod token_block;
+mod vocabulary;
 mod weights;
 
 pub use bert::PackedBert;
+pub use decoder_attention::{CrossMemory, WrittenMemory, self_attention};
 pub use instruction_set::InstructionSet;
+pub use packed_linear::{Activation, PackedLinear};
 pub use peak::run_at_peak;
+pub use vocabulary::{log_mixture, log_sum_exp};
 pub use weights::{BertLayerWeights, BertShape, BertWeights, LayerNormWeights, LinearWeights};
 
 /// What the products with weights compute in; all else is single precision.

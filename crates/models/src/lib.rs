@@ -23,13 +23,16 @@
 pub mod bart;
 mod bert;
 mod checkpoint;
+mod device;
 mod encoder;
 mod error;
+mod padded;
 mod pickle;
 mod tokenizer;
 
 pub use candle_core::Device;
 pub use checkpoint::{Checkpoint, WeightsFile};
+pub use device::{CudaDevices, DeviceChoice, DeviceKind, Devices, UnknownDevice};
 pub use encoder::{
     BertEncoder, EncodeOptions, Encoded, Encoder, EncoderDescription, EncoderOptions, EncoderPair,
     PassageForm, PassageText, Pooling, Precision, PrecisionChoice, Prepared, UnknownPrecision,

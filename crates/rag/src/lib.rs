@@ -43,8 +43,8 @@ mod settings;
 mod token;
 
 pub use answer::{
-    Answer, AnswerOptions, AnswerScore, Candidate, PassageEvidence, PassageInput, Query, RagKind,
-    SequenceDecoding, TokenEvidence,
+    Answer, AnswerOptions, AnswerScore, Candidate, ModelScore, PassageEvidence, PassageInput,
+    Query, RagKind, SequenceDecoding, TokenEvidence,
 };
 pub use config::RagConfig;
 pub use consolidation::{consolidate, separate};

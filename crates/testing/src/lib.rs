@@ -4,6 +4,7 @@
 //! Everything follows from a seed: no clock, no thread order, no system randomness.
 
 mod corpus;
+mod dpr_like;
 mod failing;
 mod hub;
 mod memory;
@@ -11,6 +12,7 @@ mod oracle;
 mod random;
 
 pub use corpus::{toy_document, toy_documents, toy_passages};
+pub use dpr_like::DprLike;
 pub use failing::{After, FailingStorage, Failure, When};
 pub use hub::{HubFault, HubRequest, HubServer};
 pub use memory::MemoryStorage;

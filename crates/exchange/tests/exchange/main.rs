@@ -5,6 +5,7 @@
 mod dataset;
 mod graph;
 mod hostile;
+mod usearch;
 mod vectors;
 
 use std::path::PathBuf;

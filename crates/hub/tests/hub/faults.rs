@@ -198,7 +198,7 @@ fn pieces_that_belong_to_nothing_are_thrown_away() {
 #[test]
 fn a_stop_leaves_what_came_and_the_next_call_goes_on() {
     let mut place = Place::new();
-    place.settings.timing.stall = Duration::from_secs(60);
+    place.settings.timing.stall = Duration::from_mins(1);
     place.hub.fail(WEIGHTS, HubFault::Stall(150_000), 1);
     let cancel = Cancel::default();
     let name = ID.parse().unwrap();

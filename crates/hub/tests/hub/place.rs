@@ -106,7 +106,7 @@ impl Place {
 /// Settings that wait for nothing long.
 pub(crate) fn settings(endpoint: &str, cache: &Path) -> Settings {
     let mut settings = Settings::from_environment().unwrap();
-    settings.endpoint = endpoint.to_owned();
+    endpoint.clone_into(&mut settings.endpoint);
     settings.cache = cache.join("hub");
     settings.token = None;
     settings.is_offline = false;

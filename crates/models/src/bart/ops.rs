@@ -5,6 +5,7 @@
 //! candle's.
 
 use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Tensor};
+use ragdex_kernels::log_sum_exp;
 use rayon::prelude::*;
 
 /// Elements handled by one task: large enough to hide the cost of handing it out.
@@ -38,50 +39,6 @@ pub fn log_softmax(row: &mut [f32]) -> f32 {
         *x -= normaliser;
     }
     normaliser
-}
-
-/// The log of the sum of exponentials; minus infinity when all elements are, or there is none.
-pub fn log_sum_exp(row: &[f32]) -> f32 {
-    /// Exponentials are taken block by block, on the stack.
-    const BLOCK: usize = 256;
-    let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    if max == f32::NEG_INFINITY {
-        return if row.iter().any(|x| x.is_nan()) {
-            f32::NAN
-        } else {
-            max
-        };
-    }
-    let mut block = [0.0; BLOCK];
-    let blocks = row.chunks(BLOCK).map(|chunk| {
-        let block = &mut block[..chunk.len()];
-        for (e, x) in block.iter_mut().zip(chunk) {
-            *e = exp(x - max);
-        }
-        sum(block)
-    });
-    max + blocks.sum::<f32>().ln()
-}
-
-/// Joins log-probabilities of equal length: `log Σ_i exp(rows[i] + weights[i])`, place by place.
-pub fn log_mixture(rows: &[&[f32]], weights: &[f32]) -> Vec<f32> {
-    let width = rows.first().map_or(0, |row| row.len());
-    let mut max = vec![f32::NEG_INFINITY; width];
-    for (row, weight) in rows.iter().zip(weights) {
-        for (max, x) in max.iter_mut().zip(*row) {
-            *max = max.max(x + weight);
-        }
-    }
-    let mut sum = vec![0.0f32; width];
-    for (row, weight) in rows.iter().zip(weights) {
-        for ((sum, max), x) in sum.iter_mut().zip(&max).zip(*row) {
-            *sum += exp(x + weight - max);
-        }
-    }
-    max.iter()
-        .zip(&sum)
-        .map(|(max, sum)| max + sum.ln())
-        .collect()
 }
 
 fn on_cpu_in_f32(x: &Tensor) -> bool {

@@ -11,7 +11,7 @@ use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor};
 const LANES: usize = 16;
 
 /// Applies GELU, exact (erf) form, to every element.
-pub(super) fn gelu(x: Tensor) -> Result<Tensor> {
+pub(crate) fn gelu(x: Tensor) -> Result<Tensor> {
     if x.device().is_cpu() {
         x.inplace_op1(&Gelu)?;
         Ok(x)
@@ -21,7 +21,7 @@ pub(super) fn gelu(x: Tensor) -> Result<Tensor> {
 }
 
 /// Applies softmax to every row of the last dimension.
-pub(super) fn softmax(x: Tensor) -> Result<Tensor> {
+pub(crate) fn softmax(x: Tensor) -> Result<Tensor> {
     if x.device().is_cpu() {
         x.inplace_op1(&Softmax)?;
         Ok(x)

@@ -1,13 +1,12 @@
 //! Encoders of the BERT family.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::engine::Engine;
 use super::head::Head;
 use super::plan::Plan;
 use super::{
-    EncodeOptions, Encoded, Encoder, EncoderDescription, EncoderOptions, PassageForm, PassageText,
+    EncodeOptions, Encoder, EncoderDescription, EncoderOptions, PassageForm, PassageText,
     PrecisionChoice, Prepared, schedule,
 };
 use crate::{Checkpoint, Encoding, Error, Tokenizer};
@@ -46,7 +45,8 @@ impl BertEncoder {
     /// # Errors
     /// [`Error::MissingTensors`], [`Error::Shape`], [`Error::Config`], [`Error::NotANumber`];
     /// [`Error::Precision`] and [`Error::HalfRange`] when the precision does not suit;
-    /// [`Error::PoolingUnknown`] for a bare BERT when `options` names no pooling.
+    /// [`Error::PoolingUnknown`] for a bare BERT when `options` names no pooling;
+    /// [`Error::DeviceMemory`] when a device cannot hold the weights.
     pub fn open(checkpoint: &Checkpoint, options: &EncoderOptions) -> Result<Self, Error> {
         let precision = PrecisionChoice::resolve(options)?;
         let plan = Plan::make(checkpoint, options)?;
@@ -60,6 +60,7 @@ impl BertEncoder {
             id: checkpoint.id().to_owned(),
             revision: checkpoint.revision().map(str::to_owned),
             sha256: checkpoint.sha256(),
+            tokenizer_sha256: Some(tokenizer.sha256()),
             dim: head.dim,
             pooling: plan.pooling,
             normalize: head.normalizes(),
@@ -123,32 +124,14 @@ impl BertEncoder {
         Ok(chunks.into_iter().flatten().collect())
     }
 
-    /// Computes some of the texts as one unit of work.
-    fn encode_batch(
-        &self,
-        texts: &Prepared,
-        batch: Range<usize>,
-        options: &EncodeOptions<'_>,
-    ) -> Result<Vec<f32>, Error> {
-        let packed = texts.packed(batch.clone());
-        let vectors = self.engine.forward(&packed, &self.head)?;
-        self.check_vectors(&vectors, batch.start)?;
-        (options.on_progress)(Encoded {
-            texts: batch.len(),
-            tokens: packed.ids.len(),
-            padding: 0,
-        });
-        Ok(vectors)
-    }
-
-    /// Refuses vectors that overflowed, of texts from `first` on.
-    fn check_vectors(&self, vectors: &[f32], first: usize) -> Result<(), Error> {
+    /// Refuses vectors that overflowed.
+    fn check_vectors(&self, vectors: &[f32]) -> Result<(), Error> {
         let mut rows = vectors.chunks_exact(self.description.dim);
         let is_finite = |row: &[f32]| row.iter().all(|number| number.is_finite());
         match rows.position(|row| !is_finite(row)) {
-            Some(row) => Err(Error::Overflow {
+            Some(text) => Err(Error::Overflow {
                 id: self.description.id.clone(),
-                text: first + row,
+                text,
             }),
             None => Ok(()),
         }
@@ -218,15 +201,17 @@ impl Encoder for BertEncoder {
         )
     }
 
+    fn question_overflow(&self, question: &str) -> Result<Option<usize>, Error> {
+        let prompt = &self.description.question_prompt;
+        let limit = self.description.max_tokens;
+        self.tokenizer
+            .overflow(&format!("{prompt}{question}"), limit)
+    }
+
     fn encode(&self, texts: &Prepared, options: &EncodeOptions<'_>) -> Result<Vec<f32>, Error> {
         self.check_texts(texts)?;
-        let max_tokens = options
-            .batch_tokens
-            .unwrap_or(EncodeOptions::DEFAULT_BATCH_TOKENS);
-        let batches = texts.batches(max_tokens, |ids| self.engine.stands_alone(ids));
-        let vectors = schedule::run(batches.len(), options, |i| {
-            self.encode_batch(texts, batches[i].clone(), options)
-        })?;
-        Ok(vectors.concat())
+        let vectors = self.engine.encode(texts, &self.head, options)?;
+        self.check_vectors(&vectors)?;
+        Ok(vectors)
     }
 }

@@ -2,6 +2,7 @@
 
 mod bert_encoder;
 mod description;
+mod devices;
 mod engine;
 mod head;
 mod layout;
@@ -39,8 +40,10 @@ pub struct PassageText<'a> {
 /// on the processor alone and gives tokens, [`Encoder::encode`] computes their vectors.
 ///
 /// The vector of a text depends on nothing but the text: not on the texts around it, their number,
-/// the number of threads or [`EncodeOptions::batch_tokens`]. Implementations keep this to the
-/// bit on one machine.
+/// the number of threads or [`EncodeOptions::batch_tokens`]. On one machine processors keep this to the bit.
+/// GPUs keep it but for rounding: their libraries choose the order of a sum by the shape of the whole
+/// batch. So on a GPU the same texts in the same call, with the same `batch_tokens`, give the same bits on
+/// devices of one kind, unless memory runs out and a batch is halved; the same text among others does not.
 pub trait Encoder: Send + Sync {
     /// The width of the vectors.
     fn dim(&self) -> usize;
@@ -102,6 +105,16 @@ pub trait Encoder: Send + Sync {
         options: &EncodeOptions<'_>,
     ) -> Result<Vec<f32>, Error> {
         self.encode(&self.prepare_questions(questions, options)?, options)
+    }
+
+    /// The number of tokens of a question that is longer than [`EncoderDescription::max_tokens`], so that
+    /// its end would not be read; `None` for all others.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    fn question_overflow(&self, question: &str) -> Result<Option<usize>, Error> {
+        let _ = question;
+        Ok(None)
     }
 }
 

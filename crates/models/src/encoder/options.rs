@@ -27,13 +27,28 @@ pub struct EncoderOptions {
     pub scale: Option<f32>,
     /// The longest input in tokens; the model's own limits still hold.
     pub max_tokens: Option<usize>,
-    /// Where the model runs; the CPU by default.
-    pub device: Device,
+    /// Where the model runs; the processor by default, and when there is none. Of several devices each
+    /// holds the weights, and takes batches from one queue.
+    pub devices: Vec<Device>,
     /// What the matrix products compute in; `f32` by default.
     pub precision: PrecisionChoice,
     /// Whether own kernels compute on the CPU; otherwise candle's operations do, which are the
     /// reference, two to four times slower, and equal but for rounding. On by default.
     pub kernels: bool,
+    /// Whether the processor computes as a GPU does, in padded batches by candle's operations. Slow: to try
+    /// out what runs on a GPU. Off by default.
+    pub padded: bool,
+}
+
+/// What computes the layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Computing {
+    /// Own kernels on the processor.
+    Kernels,
+    /// candle's operations on the processor, text by text.
+    Reference,
+    /// candle's operations on any devices, in padded batches.
+    Padded,
 }
 
 impl Default for EncoderOptions {
@@ -46,14 +61,33 @@ impl Default for EncoderOptions {
             normalize: None,
             scale: None,
             max_tokens: None,
-            device: Device::Cpu,
+            devices: vec![Device::Cpu],
             precision: PrecisionChoice::default(),
             kernels: true,
+            padded: false,
         }
     }
 }
 
 impl EncoderOptions {
+    /// The devices, at least one.
+    pub(super) fn devices(&self) -> &[Device] {
+        match &self.devices[..] {
+            [] => &[Device::Cpu],
+            devices => devices,
+        }
+    }
+
+    /// What computes the layers.
+    pub(super) fn computing(&self) -> Computing {
+        let on_processor = self.devices.iter().all(Device::is_cpu);
+        match (on_processor && !self.padded, self.kernels) {
+            (false, _) => Computing::Padded,
+            (true, true) => Computing::Kernels,
+            (true, false) => Computing::Reference,
+        }
+    }
+
     /// The settings of the bundled encoder, whose file is a bare BERT: mean pooling, then length
     /// [`EncoderOptions::BUNDLED_SCALE`].
     pub fn bundled() -> Self {
@@ -78,7 +112,8 @@ pub struct EncodeOptions<'a> {
     /// The threads to use; all by default.
     pub threads: Option<NonZeroUsize>,
     /// How many tokens one unit of work holds at most; a longer text is one of its own. `None` leaves it to
-    /// what computes: [`EncodeOptions::DEFAULT_BATCH_TOKENS`] on the processor. No vector depends on it.
+    /// what computes: [`EncodeOptions::DEFAULT_BATCH_TOKENS`] on the processor, where no vector depends on
+    /// it; [`EncodeOptions::DEFAULT_DEVICE_BATCH_TOKENS`] on others, padding included.
     pub batch_tokens: Option<NonZeroUsize>,
     /// Stops the call between two units of work.
     pub cancel: Cancel,
@@ -101,6 +136,10 @@ impl EncodeOptions<'_> {
     /// Tokens of a unit of work on the processor: activations of a BERT-base batch stay within the
     /// second-level cache of one core. Between 256 and 1024 the speed differs by less than 5%.
     pub const DEFAULT_BATCH_TOKENS: NonZeroUsize = NonZeroUsize::new(512).expect("not 0");
+
+    /// Tokens of a unit of work on a GPU, padding included: products of a few thousand rows leave most of
+    /// a large one idle, and each batch costs a millisecond for starting its operations.
+    pub const DEFAULT_DEVICE_BATCH_TOKENS: NonZeroUsize = NonZeroUsize::new(32_768).expect("not 0");
 }
 
 impl Default for EncodeOptions<'_> {

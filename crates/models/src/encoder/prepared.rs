@@ -87,9 +87,10 @@ impl Prepared {
         let (mut start, mut tokens) = (0, 0);
         for text in 0..self.len() {
             let ids = self.tokens(text);
-            let length = match stands_alone(ids) {
-                true => max_tokens.max(ids.len()),
-                false => ids.len(),
+            let length = if stands_alone(ids) {
+                max_tokens.max(ids.len())
+            } else {
+                ids.len()
             };
             if text > start && tokens + length > max_tokens {
                 batches.push(start..text);

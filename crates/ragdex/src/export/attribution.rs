@@ -99,9 +99,10 @@ impl Attribution {
         let names: Vec<String> = names.collect();
         let newest = self.newest.as_deref();
         let newest = newest.map_or(String::new(), |newest| format!(", newest edit {newest}"));
-        match names.is_empty() {
-            true => format!("documents given to ragdex{newest}"),
-            false => format!("{}{newest}", names.join(", ")),
+        if names.is_empty() {
+            format!("documents given to ragdex{newest}")
+        } else {
+            format!("{}{newest}", names.join(", "))
         }
     }
 }
@@ -113,7 +114,7 @@ fn wiki_host(url: &str) -> Option<&str> {
         let sub = host.strip_suffix(*site);
         sub.is_some_and(|sub| sub.is_empty() || sub.ends_with('.'))
     };
-    WIKIS.iter().any(|site| is_of(&site)).then_some(host)
+    WIKIS.iter().any(is_of).then_some(host)
 }
 
 /// The date in the name of a dump: `enwiki-20261101-pages-articles.xml.bz2`.

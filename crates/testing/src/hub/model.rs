@@ -1,5 +1,8 @@
 //! A model of the hub: its description and its files.
 
+use std::fmt::Write as _;
+use std::path::Path;
+
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
@@ -94,11 +97,18 @@ impl Model {
 
 /// Weights are large files, all others are small ones.
 fn is_large(name: &str) -> bool {
-    name.ends_with(".safetensors") || name.ends_with(".bin")
+    let extension = Path::new(name).extension();
+    extension.is_some_and(|extension| extension == "safetensors" || extension == "bin")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 fn checksum(name: &str, content: &[u8]) -> String {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     if is_large(name) {
         return hex(&Sha256::digest(content));
     }
