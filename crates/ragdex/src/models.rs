@@ -158,6 +158,20 @@ pub(crate) fn open_question_encoder(
     }
 }
 
+/// The name of a recorded encoder: at the commit it had, whatever its branch leads to by now, unless the cache
+/// holds only another.
+fn recorded_name(encoder: &ragdex_store::Encoder) -> String {
+    let id = &encoder.id;
+    let Some(commit) = encoder.revision.as_ref().filter(|_| !id.contains('@')) else {
+        return id.clone();
+    };
+    let at_commit = format!("{id}@{commit}");
+    if is_at_hand(id) && !is_at_hand(&at_commit) {
+        return id.clone();
+    }
+    at_commit
+}
+
 /// The field of the manifest that names the tokenizer; absent in knowledge bases of before it was recorded.
 const TOKENIZER: &str = "tokenizer_sha256";
 

@@ -96,7 +96,12 @@ pub(crate) fn open(name: &str) -> Result<Checkpoint> {
     let settings = Settings::from_environment()?;
     let parsed: ModelName = name.parse()?;
     match Cache::new(&settings.cache).find(&parsed)? {
-        Some(model) => Ok(Checkpoint::from_snapshot(name, model.commit, model.folder)?),
+        Some(model) => {
+            // A commit is recorded beside the name, a branch or a tag only in it.
+            let is_commit = parsed.revision() == model.commit;
+            let id = if is_commit { parsed.id() } else { name };
+            Ok(Checkpoint::from_snapshot(id, model.commit, model.folder)?)
+        }
         None => Err(not_cached(&parsed, settings)),
     }
 }
