@@ -212,17 +212,6 @@ pub(crate) fn open_context_encoder(
     Ok(encoder)
 }
 
-/// The name of a recorded encoder: at the commit it had, where the cache still holds that, whatever its
-/// branch leads to by now.
-fn recorded_name(encoder: &ragdex_store::Encoder) -> String {
-    let at_commit = encoder
-        .revision
-        .as_ref()
-        .map(|commit| format!("{}@{commit}", encoder.id));
-    let at_commit = at_commit.filter(|name| is_at_hand(name));
-    at_commit.unwrap_or_else(|| encoder.id.clone())
-}
-
 /// The precision that the passages were embedded in.
 fn recorded_precision(recorded: &ragdex_store::EncoderPair) -> PrecisionChoice {
     let name = recorded.context.settings.get("precision");
