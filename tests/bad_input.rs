@@ -348,3 +348,20 @@ fn dumps_of_two_wikis_are_refused_before_pages_are_taken_for_each_other() {
     assert!(refused.stderr.contains("each wiki"), "{}", refused.stderr);
     dir.ragdex(["build", "kb", "en.xml"]).succeeds();
 }
+
+#[test]
+fn verify_names_every_file_that_is_missing() {
+    let dir = Dir::new();
+    dir.write("a.jsonl", "{\"title\": \"a\", \"text\": \"An island.\"}\n");
+    dir.ragdex(["build", "kb", "a.jsonl"]).succeeds();
+    for folder in ["passages", "documents"] {
+        std::fs::remove_file(dir.path(&format!("kb/{folder}/part-00000.parquet"))).unwrap();
+    }
+    let said = dir.ragdex(["verify", "kb"]).exits(3).stderr;
+    for folder in ["passages", "documents"] {
+        assert!(
+            said.contains(&format!("{folder}/part-00000.parquet")),
+            "{said}"
+        );
+    }
+}

@@ -41,6 +41,7 @@ fn names(report: &Value) -> Vec<&str> {
     files
         .iter()
         .map(|file| file["path"].as_str().unwrap())
+        .filter(|name| *name != "export.json")
         .collect()
 }
 
@@ -161,9 +162,18 @@ fn a_folder_that_holds_something_is_replaced_only_when_told_to() {
         "{refused}"
     );
     assert!(refused.contains("--force"), "{refused}");
+    let forced = dir.ragdex(arguments.iter().chain(&["--force"])).exits(3);
+    assert!(
+        forced.stderr.contains("an earlier export expected"),
+        "{}",
+        forced.stderr
+    );
     assert!(dir.path("jsonl/precious").is_file());
+    fs::remove_file(dir.path("jsonl/precious")).unwrap();
+    export(&dir, "jsonl", &[]);
+    fs::write(dir.path("jsonl/old"), "x").unwrap();
     export(&dir, "jsonl", &["--force"]);
-    assert!(!dir.path("jsonl/precious").exists());
+    assert!(!dir.path("jsonl/old").exists());
     fs::create_dir(dir.path("empty")).unwrap();
     dir.ragdex(["export", "kb", "-o", "empty", "--to", "jsonl"])
         .succeeds();
@@ -173,4 +183,16 @@ fn a_folder_that_holds_something_is_replaced_only_when_told_to() {
         .stderr;
     assert!(missing.contains("nowhere"), "{missing}");
     assert!(!dir.path("x").exists());
+}
+
+#[test]
+fn nothing_is_exported_onto_a_knowledge_base_or_around_it() {
+    let dir = built();
+    let before = files(&dir.path("kb"));
+    fs::write(dir.path("afile"), "x").unwrap();
+    for place in ["kb", "kb/documents", ".", "../", "kb/../kb", "afile"] {
+        let arguments = ["export", "kb", "-o", place, "--to", "jsonl", "--force"];
+        dir.ragdex(arguments).exits(3);
+        assert!(files(&dir.path("kb")) == before, "{place}");
+    }
 }

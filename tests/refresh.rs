@@ -347,3 +347,19 @@ fn snapshots_are_listed_compared_rolled_back_and_collected() {
     dir.ragdex(["verify", "kb"]).succeeds();
     assert_eq!(found(&dir, "kb", &QUESTIONS), second);
 }
+
+#[test]
+fn the_folder_of_a_split_is_no_source_to_refresh_from() {
+    let dir = Dir::new();
+    write(&dir, "a.jsonl", &corpus(4));
+    dir.ragdex(["split", "a.jsonl", "-o", "cut"]).succeeds();
+    dir.ragdex(["build", "kb", "cut"]).succeeds();
+    for command in ["refresh", "add"] {
+        let refused = dir.ragdex([command, "kb", "cut"]).exits(3);
+        assert!(
+            refused.stderr.contains("a source of documents expected"),
+            "{}",
+            refused.stderr
+        );
+    }
+}

@@ -30,7 +30,7 @@ pub(crate) struct Export {
     /// Export an older snapshot.
     #[arg(long, value_name = "N")]
     pub snapshot: Option<u64>,
-    /// Replace what is in the folder.
+    /// Replace an earlier export; a folder that holds anything else stays.
     #[arg(long)]
     pub force: bool,
 }

@@ -31,7 +31,8 @@ pub(crate) struct Index {
     /// An index to drop; repeatable.
     #[arg(long, value_enum, value_name = "KIND")]
     pub drop: Vec<IndexKind>,
-    /// Throw away what an interrupted command with other options left behind.
+    /// Throw away what an interrupted command with other options left behind, and build again what the last
+    /// command built, such as a damaged index.
     #[arg(long)]
     pub restart: bool,
     #[command(flatten)]

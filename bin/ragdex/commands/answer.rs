@@ -57,6 +57,17 @@ impl Source {
             let kb = KnowledgeBase::open(kb, args.snapshot)?;
             return Ok(Self::Base(Box::new(kb.answerer(&options, &context)?)));
         }
+        let questions = args.questions();
+        if let Some(kb) = questions
+            .first()
+            .filter(|kb| Path::new(kb).join("CURRENT").is_file())
+        {
+            return Err(UserError::new(
+                format!("`{kb}`: a question expected, found a knowledge base"),
+                "leave it out: with `--passages` only questions are named",
+            )
+            .into());
+        }
         let file = args.passages.as_deref().unwrap_or(Path::new("-"));
         let given = GivenPassages::read(file)?;
         let questions = args.questions();

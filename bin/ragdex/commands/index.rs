@@ -5,10 +5,19 @@ use ragdex::{HnswOptions, IndexJob, IndexOptions};
 
 use crate::App;
 use crate::cli::{self, Index};
+use crate::hints::UserError;
 use crate::memory;
 
 /// Adds, rebuilds and drops indexes, and prints what there is then.
 pub(crate) fn run(app: &App, args: &Index) -> anyhow::Result<()> {
+    if let Some(kind) = args.kinds.iter().find(|kind| args.drop.contains(kind)) {
+        let kind = ragdex::IndexKind::from(*kind);
+        return Err(UserError::new(
+            format!("`{kind}` is to be built and to be dropped"),
+            "name it with `--index` or with `--drop`",
+        )
+        .into());
+    }
     let job = IndexJob {
         build: args.kinds.iter().map(|&kind| kind.into()).collect(),
         drop: args.drop.iter().map(|&kind| kind.into()).collect(),

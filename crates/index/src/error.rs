@@ -97,7 +97,7 @@ impl Error {
             }
             Self::TooManyRows { .. } => Some("divide the vectors over several graphs".into()),
             Self::GraphVersion { .. } | Self::GraphDamaged { .. } => {
-                Some("build it anew: `ragdex index KB --index hnsw`".into())
+                Some("build it anew: `ragdex index KB --index hnsw --restart`".into())
             }
             Self::Library { .. } => Some("free some memory and try again".into()),
             Self::Rows { .. } | Self::NoRows | Self::Cancelled(_) => None,

@@ -76,6 +76,24 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A folder to be replaced that no export made.
+    #[error("`{}`: an earlier export expected, found other files", path.display())]
+    NoExport {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder to write into that is the knowledge base, or inside it, or around it.
+    #[error("`{}`: a folder apart from the knowledge base expected", path.display())]
+    ExportOntoBase {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Folders of a split where a knowledge base is brought up to date.
+    #[error("`{}`: a source of documents expected, found the folder of a split", path.display())]
+    SplitAgain {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A snapshot without passages.
     #[error("snapshot {snapshot} holds no passage")]
     NoVectors {
@@ -435,12 +453,20 @@ impl Error {
             }
             Self::NoIndexLeft { .. } => "add `--index exact`, which takes no space".into(),
             Self::IndexParameters { kind, .. } => {
-                format!("build it anew: `ragdex index KB --index {kind}`")
+                format!("build it anew: `ragdex index KB --index {kind} --restart`")
             }
             Self::IsFolder { .. } => "take the folder as it is wherever a model is named".into(),
             Self::TargetExists { .. } => "name a new folder, or add `--force` to replace it".into(),
             Self::TargetNoModel { .. } => "name a new folder: `--force` replaces models only".into(),
-            Self::NotEmpty { .. } => "name another folder, or add `--force` to replace this one".into(),
+            Self::NotEmpty { .. } => {
+                "name another folder, or add `--force` to replace an earlier export".into()
+            }
+            Self::NoExport { .. } | Self::ExportOntoBase { .. } | Self::NotAFolder { .. } => {
+                "name a new folder".into()
+            }
+            Self::SplitAgain { .. } => {
+                "name what was split; its passages are cut alike, and only new ones are embedded".into()
+            }
             Self::NoVectors { .. } => "export a snapshot that has passages: see `ragdex info`".into(),
             Self::EmptyCorpus { .. } => {
                 "check the path and `--format`; a document needs a text".into()
@@ -468,7 +494,6 @@ impl Error {
             Self::MixedIds { .. } => {
                 "split them into tables of their own, or write `--to parquet` or `jsonl`".into()
             }
-            Self::NotAFolder { .. } => "name a new folder".into(),
             Self::TooManyShards { .. } => "divide the work into fewer shards".into(),
             Self::AlreadyBuilt { .. } => {
                 "search it as it is, or name a new folder for the new build".into()

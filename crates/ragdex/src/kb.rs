@@ -127,6 +127,31 @@ impl KnowledgeBase {
         })
     }
 
+    /// Opens the current snapshot and checks it; where files are missing, so that it does not open, all of
+    /// them are told.
+    ///
+    /// # Errors
+    /// As [`KnowledgeBase::open`] and [`KnowledgeBase::verify`].
+    pub fn verify_at(path: &Path, context: &Context<'_>) -> Result<VerifyReport> {
+        let error = match Self::open(path, None) {
+            Ok(kb) => return kb.verify(context),
+            Err(error) => error,
+        };
+        let store = Store::open(path)?;
+        let mut problems = match store.missing_files(store.current_number()?) {
+            Ok(problems) => problems.into_iter(),
+            // The manifest itself is to blame.
+            Err(_) => return Err(error),
+        };
+        match problems.next() {
+            Some(first) => Err(Error::Damaged {
+                first: Box::new(first),
+                more: problems.collect(),
+            }),
+            None => Err(error),
+        }
+    }
+
     /// Checks every checksum and every reference between files.
     ///
     /// # Errors

@@ -267,7 +267,7 @@ impl Error {
             }
             Self::Locked { .. } => "wait until it is done".into(),
             Self::NewerFormat { needs, .. } => format!("use ragdex {needs} or later"),
-            Self::NoSuchSnapshot { .. } => "leave `--snapshot` out for the current one".into(),
+            Self::NoSuchSnapshot { .. } => "`ragdex history` lists those that are kept; `ragdex gc` deletes old ones".into(),
             Self::Missing { .. } | Self::Length { .. } | Self::Checksum { .. }
             | Self::Malformed { .. } | Self::Json { .. } | Self::Parquet { .. }
             | Self::Rows { .. } => {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::Action;
-use crate::manifest::Manifest;
+use crate::manifest::{FileEntry, Manifest};
 use crate::storage::{Files, FolderStorage, Storage};
 use crate::{Error, KbPath, Result, Snapshot, Writer, names};
 
@@ -143,6 +143,16 @@ impl Store {
     /// As [`Store::snapshot`].
     pub fn manifest(&self, number: u64) -> Result<Manifest> {
         read_manifest(&self.files, number)
+    }
+
+    /// Finds the files of a snapshot that are missing or have another length: what keeps it from being opened.
+    ///
+    /// # Errors
+    /// As [`Store::manifest`].
+    pub fn missing_files(&self, number: u64) -> Result<Vec<Error>> {
+        let manifest = read_manifest(&self.files, number)?;
+        let problem = |file: &FileEntry| self.files.open_entry(file, &file.path).err();
+        Ok(manifest.files().filter_map(problem).collect())
     }
 
     /// Becomes the only writer until the [`Writer`] is dropped. `command` is told to others who try.

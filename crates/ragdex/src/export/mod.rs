@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use ragdex_core::{Stage, Unit};
 use ragdex_store::Snapshot;
+use serde_json::json;
 
 use self::attribution::Attribution;
 use self::rows::Batches;
@@ -20,6 +21,9 @@ use crate::{Context, Error, KnowledgeBase, Result};
 
 pub use self::target::ExportTarget;
 
+/// Marks a folder as made by an export, so that another may replace it.
+const MARK: &str = "export.json";
+
 /// What to write, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportJob {
@@ -27,7 +31,7 @@ pub struct ExportJob {
     pub folder: PathBuf,
     /// The form of the files.
     pub target: ExportTarget,
-    /// Replace what is in the folder.
+    /// Replace what an earlier export left in the folder; nothing else is ever replaced.
     pub force: bool,
 }
 
@@ -40,24 +44,23 @@ pub struct ExportJob {
 /// Memory: a thousand passages and their vectors.
 ///
 /// # Errors
-/// [`Error::NotEmpty`]; what reading the snapshot and writing give; [`Error::Cancelled`].
+/// [`Error::NotEmpty`], [`Error::NoExport`], [`Error::ExportOntoBase`], [`Error::NotAFolder`]; what reading the
+/// snapshot and writing give; [`Error::Cancelled`].
 pub fn export(kb: &KnowledgeBase, job: &ExportJob, context: &Context<'_>) -> Result<ExportReport> {
     let started = Instant::now();
-    refuse_full(&job.folder, job.force)?;
-    let parent = match job.folder.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
     let failed = |source| write_error(&job.folder, source);
-    fs::create_dir_all(parent).map_err(failed)?;
+    let folder = resolved(&job.folder).map_err(failed)?;
+    refuse_others(&folder, kb.path(), job)?;
+    let parent = folder.parent().unwrap_or(&folder);
     let staging = tempfile::Builder::new()
         .prefix(".ragdex-export-")
         .tempdir_in(parent)
         .map_err(failed)?;
     let snapshot = kb.stored();
     write(snapshot, kb.path(), staging.path(), &job.target, context)?;
+    mark(staging.path(), job, snapshot.number())?;
     let files = list(staging.path()).map_err(failed)?;
-    publish(staging, job).map_err(failed)?;
+    publish(staging, &folder)?;
     Ok(ExportReport {
         folder: job.folder.to_string_lossy().into_owned(),
         to: job.target.name().to_owned(),
@@ -95,40 +98,78 @@ fn write(
     Ok(())
 }
 
-fn refuse_full(folder: &Path, force: bool) -> Result<()> {
+/// The folder by its own name, without links and `..`; its parent is made.
+fn resolved(folder: &Path) -> io::Result<PathBuf> {
+    if let Ok(folder) = folder.canonicalize() {
+        return Ok(folder);
+    }
+    let parent = match folder.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(parent)?;
+    let name = folder.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(parent.canonicalize()?.join(name))
+}
+
+/// Refuses every folder that holds something, but for exports that may be replaced; the knowledge base itself
+/// and what is around it always.
+fn refuse_others(folder: &Path, kb: &Path, job: &ExportJob) -> Result<()> {
+    let path = || job.folder.clone();
+    let kb = kb.canonicalize().unwrap_or_else(|_| kb.to_owned());
+    if folder.starts_with(&kb) || kb.starts_with(folder) {
+        return Err(Error::ExportOntoBase { path: path() });
+    }
     let is_full = match fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_some(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(Error::NotAFolder { path: path() });
+        }
         Err(source) => return Err(write_error(folder, source)),
     };
-    if is_full && !force {
-        return Err(Error::NotEmpty {
-            path: folder.to_owned(),
-        });
+    match is_full {
+        true if !job.force => Err(Error::NotEmpty { path: path() }),
+        true if !folder.join(MARK).is_file() => Err(Error::NoExport { path: path() }),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+fn mark(folder: &Path, job: &ExportJob, snapshot: u64) -> Result<()> {
+    let path = folder.join(MARK);
+    let mark = json!({
+        "ragdex": env!("CARGO_PKG_VERSION"),
+        "to": job.target.name(),
+        "snapshot": snapshot,
+    });
+    fs::write(&path, format!("{mark:#}\n")).map_err(|source| write_error(&path, source))
 }
 
 /// Puts the finished folder under its name; what it replaces is removed last.
-fn publish(staging: tempfile::TempDir, job: &ExportJob) -> io::Result<()> {
-    let old = staging.path().with_extension("replaced");
-    let has_old = match fs::rename(&job.folder, &old) {
+fn publish(staging: tempfile::TempDir, folder: &Path) -> Result<()> {
+    let finished = staging.keep();
+    let old = finished.with_extension("replaced");
+    let failed = |source| write_error(folder, source);
+    let has_old = match fs::rename(folder, &old) {
         Ok(()) => true,
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-        Err(error) => return Err(error),
+        Err(error) => {
+            let _ = fs::remove_dir_all(&finished);
+            return Err(failed(error));
+        }
     };
     // A temporary folder is private to its maker; what is published is as readable as any other folder.
-    let finished = staging.keep();
-    let published = open_to_others(&finished).and_then(|()| fs::rename(&finished, &job.folder));
-    if published.is_err() {
+    let published = open_to_others(&finished).and_then(|()| fs::rename(&finished, folder));
+    if let Err(error) = published {
         let _ = fs::remove_dir_all(&finished);
-        if has_old {
-            let _ = fs::rename(&old, &job.folder);
+        if has_old && fs::rename(&old, folder).is_err() {
+            // What was there is safe, under the name that the error tells.
+            return Err(write_error(&old, error));
         }
-        return published;
+        return Err(failed(error));
     }
     if has_old {
-        fs::remove_dir_all(&old)?;
+        fs::remove_dir_all(&old).map_err(|source| write_error(&old, source))?;
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ pub struct IndexJob {
     pub connectivity: Option<usize>,
     /// [`HnswOptions::expansion_add`], likewise.
     pub expansion_add: Option<usize>,
-    /// Throws away what an interrupted command left behind.
+    /// Throws away what an interrupted command left behind, and builds again what the last one built.
     pub restart: bool,
 }
 
@@ -45,7 +45,9 @@ pub fn index(path: &Path, job: &IndexJob, context: &Context<'_>) -> Result<Index
     };
     let wanted = Wanted::new(job, &base, path)?;
     let plan = wanted.plan();
-    if let Some(snapshot) = writer.committed(&plan)? {
+    if let Some(snapshot) = writer.committed(&plan)?
+        && !job.restart
+    {
         return Ok(report(&snapshot, started, true));
     }
     if job.restart {

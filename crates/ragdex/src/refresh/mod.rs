@@ -43,7 +43,8 @@ use std::time::{Instant, SystemTime};
 use ragdex_corpus::{Format, SplitOptions};
 use ragdex_models::{Encoder, EncoderPair, PassageText};
 use ragdex_store::{
-    Draft, EmbeddingShape, EncoderPair as RecordedPair, Manifest, Snapshot, Staging, Store,
+    Draft, EmbeddingShape, EncoderPair as RecordedPair, Manifest, Snapshot, SplitFolder, Staging,
+    Store,
 };
 use serde_json::{Value, json};
 
@@ -115,6 +116,7 @@ fn run(
     context: &Context<'_>,
 ) -> Result<UpdateReport> {
     let started = Instant::now();
+    refuse_splits(&options.sources)?;
     let store = Store::open(path)?;
     let command = if is_whole { "refresh" } else { "add" };
     if options.dry_run {
@@ -141,6 +143,15 @@ fn run(
         writer.discard()?;
     }
     updated
+}
+
+/// Refuses folders of a split: their rows are passages, whose documents would all be new.
+fn refuse_splits(sources: &[PathBuf]) -> Result<()> {
+    let is_split = |path: &&PathBuf| path.is_dir() && SplitFolder::is_one(path);
+    match sources.iter().find(is_split) {
+        Some(path) => Err(Error::SplitAgain { path: path.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// The snapshot that a writer goes on from.
