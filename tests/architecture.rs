@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::util::repository;
 
 /// What each crate may use of ours and must use, no more and no less.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("ragdex-cli", &["ragdex", "ragdex-sample"]),
     (
         "ragdex",
@@ -25,11 +25,15 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ),
     ("ragdex-core", &[]),
     ("ragdex-corpus", &["ragdex-core", "ragdex-wikitext"]),
-    ("ragdex-exchange", &["ragdex-core"]),
+    ("ragdex-exchange", &["ragdex-core", "ragdex-pickle"]),
     ("ragdex-hub", &["ragdex-core"]),
     ("ragdex-index", &["ragdex-core"]),
     ("ragdex-kernels", &[]),
-    ("ragdex-models", &["ragdex-core", "ragdex-kernels"]),
+    (
+        "ragdex-models",
+        &["ragdex-core", "ragdex-kernels", "ragdex-pickle"],
+    ),
+    ("ragdex-pickle", &[]),
     ("ragdex-rag", &["ragdex-core", "ragdex-models"]),
     ("ragdex-sample", &[]),
     ("ragdex-store", &["ragdex-core"]),

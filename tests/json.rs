@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use crate::util::{Dir, repository};
 
+/// Holds a value against a schema, and the schema against the value's fields.
 #[track_caller]
-fn check(schema: &str, value: &Value) {
+pub(crate) fn check(schema: &str, value: &Value) {
     let path = repository(&format!("schemas/{schema}.schema.json"));
     let schema: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
@@ -36,6 +37,8 @@ fn every_result_fits_its_schema() {
         .succeeds()
         .json();
     check("build", &build[0]);
+    let export = ["export", "kb", "-o", "out", "--to", "jsonl", "--json"];
+    check("export", &dir.ragdex(export).succeeds().json()[0]);
     let search = dir.ragdex([
         "search",
         "kb",
@@ -73,6 +76,17 @@ fn every_result_fits_its_schema() {
         };
         assert!((sum("prior") - 1.0).abs() < 1e-5 && (sum("posterior") - 1.0).abs() < 1e-5);
     }
+    let scored = [
+        "answer",
+        "kb",
+        "--json",
+        "Into what?",
+        "--score",
+        "the Elbe",
+    ];
+    let scored = dir.ragdex(scored).succeeds().json();
+    check("score", &scored[0]);
+    assert_eq!(scored[0]["passages"].as_array().unwrap().len(), 2);
     let info = dir.ragdex(["info", "kb", "--json"]).succeeds().json();
     check("info", &info[0]);
     assert_eq!(info[0]["documents"], 2);
@@ -82,6 +96,27 @@ fn every_result_fits_its_schema() {
     assert_eq!(models.len(), 5);
     for preset in &models {
         check("models", preset);
+    }
+    dir.write(
+        "more.jsonl",
+        r#"{"title": "Vltava", "text": "The Vltava flows into the Elbe."}"#,
+    );
+    for (schema, arguments) in [
+        ("refresh", vec!["add", "kb", "more.jsonl", "--dry-run"]),
+        ("refresh", vec!["add", "kb", "more.jsonl"]),
+        ("refresh", vec!["remove", "kb", "Vltava", "nothing"]),
+        ("refresh", vec!["refresh", "kb", "rivers.jsonl"]),
+        ("refresh", vec!["compact", "kb"]),
+        ("diff", vec!["diff", "kb", "1", "2", "--documents"]),
+        ("rollback", vec!["rollback", "kb", "--to", "1"]),
+        ("history", vec!["history", "kb"]),
+        ("gc", vec!["gc", "kb", "--keep", "9", "--dry-run"]),
+    ] {
+        let lines = dir
+            .ragdex(arguments.iter().chain(&["--json"]))
+            .succeeds()
+            .json();
+        check(schema, &lines[0]);
     }
     let manifest = std::fs::read(dir.path("kb/snapshots/00000001.json")).unwrap();
     check("manifest", &serde_json::from_slice(&manifest).unwrap());
@@ -102,6 +137,28 @@ fn splits_and_their_manifests_fit_their_schemas() {
             "split-manifest",
             &serde_json::from_slice(&manifest).unwrap(),
         );
+    }
+}
+
+#[test]
+fn embeddings_and_what_vouches_for_them_fit_their_schemas() {
+    let dir = Dir::new();
+    dir.write("a.txt", "The heron is a bird.");
+    dir.ragdex(["split", "a.txt", "-o", "out"]).succeeds();
+    let embed = |more: &[&str]| {
+        let arguments = ["embed", "out", "--json"];
+        let arguments = arguments.iter().chain(more);
+        dir.ragdex(arguments).succeeds().json().remove(0)
+    };
+    check("embed-estimate", &embed(&["--dry-run"]));
+    check("embed", &embed(&[]));
+    check("embed-estimate", &embed(&["--dry-run"]));
+    for (schema, file) in [
+        ("embed-manifest", "embed.json"),
+        ("embed-receipt", "receipts/part-00000.json"),
+    ] {
+        let content = std::fs::read(dir.path("out").join(file)).unwrap();
+        check(schema, &serde_json::from_slice(&content).unwrap());
     }
 }
 

@@ -6,13 +6,25 @@
     reason = "a test says what is wrong by failing and printing"
 )]
 
+mod answers;
 mod architecture;
 mod bad_input;
 mod build;
+mod convert;
 mod demo;
+mod devices;
+mod embed;
+mod export;
+mod hot_swap;
+mod index;
 mod json;
+mod kill;
+mod models;
 mod parity;
+mod readers;
+mod refresh;
 mod sample;
+mod sequences;
 mod split;
 mod util;
 mod vectors;

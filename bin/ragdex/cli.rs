@@ -1,8 +1,24 @@
 //! The command line as types. Parsing touches no file and no device.
 
+mod answer;
+mod embed;
+mod export;
+mod history;
+mod index;
+mod models;
+mod refresh;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::answer::{Answer, RagKind};
+pub(crate) use self::embed::Embed;
+pub(crate) use self::export::{Export, ExportTarget};
+pub(crate) use self::history::{Diff, Gc, Rollback};
+pub(crate) use self::index::{Hnsw, Index, IndexKind, Searched};
+pub(crate) use self::models::{Convert, ModelInfo, Models, Pull};
+pub(crate) use self::refresh::{Add, Compact, Refresh, Remove, Update};
 
 /// Build, search and ask retrieval indexes over Wikipedia or your own documents.
 ///
@@ -33,9 +49,11 @@ pub(crate) struct Global {
     /// Threads to work with [default: all cores]. Results do not depend on it.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-    /// Where models run: `cpu`, or `auto` for the best there is.
-    #[arg(long, global = true, value_name = "DEVICE", default_value = "auto")]
-    pub device: ragdex::Device,
+    /// Where models run: `cpu`; `cuda` or `cuda:1` for a GPU of NVIDIA, `cuda:0,1` or `cuda:all` for
+    /// several, which share the passages; `metal` for that of an Apple machine; `auto` for the first GPU,
+    /// else the processor. GPUs need a program that was built with `--features cuda` or `metal`.
+    #[arg(long, global = true, value_name = "DEVICE", default_value_t)]
+    pub device: ragdex::DeviceChoice,
     /// Print results as JSON, one object a line, and nothing else on standard output.
     #[arg(long, global = true)]
     pub json: bool,
@@ -65,11 +83,23 @@ pub(crate) enum Progress {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Build(Box<Build>),
+    Refresh(Refresh),
+    Add(Add),
+    Remove(Remove),
     Split(Box<Split>),
+    Export(Export),
+    Embed(Box<Embed>),
+    Index(Index),
     Search(Search),
     Answer(Box<Answer>),
     /// Show what a knowledge base holds: snapshot, counts, models, indexes, size.
     Info(Kb),
+    /// List the snapshots of a knowledge base, the current one marked.
+    History(Kb),
+    Diff(Diff),
+    Rollback(Rollback),
+    Gc(Gc),
+    Compact(Compact),
     /// Check every checksum and every reference between the files of a knowledge base.
     Verify(Kb),
     #[command(subcommand)]
@@ -92,7 +122,8 @@ pub(crate) enum Command {
 pub(crate) struct Build {
     /// The folder to make.
     pub kb: PathBuf,
-    /// Dumps, tables, folders, or `-` for standard input.
+    /// Dumps, tables, folders, or `-` for standard input. Folders made by `split` are taken as they are,
+    /// with the vectors that `embed` made, if they are the encoder's own.
     #[arg(required = true)]
     pub sources: Vec<PathBuf>,
     /// Throw away what an interrupted build left behind.
@@ -109,6 +140,16 @@ pub(crate) struct Build {
     /// How vectors are stored.
     #[arg(long, value_enum, default_value_t = VectorFormat::F32)]
     pub vectors: VectorFormat,
+    /// Tokens computed together: more need more memory, and help where the device idles [default: what
+    /// suits the device]. Results do not depend on it.
+    #[arg(long, value_name = "N")]
+    pub batch_tokens: Option<std::num::NonZeroUsize>,
+    /// An index to make; repeatable, the first is searched by default: `exact` finds the true nearest
+    /// passages, `hnsw` nearly all of them in a fraction of the time [default: exact].
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub index: Vec<IndexKind>,
+    #[command(flatten)]
+    pub hnsw: Hnsw,
     #[command(flatten)]
     pub reading: Reading,
     #[command(flatten)]
@@ -339,12 +380,23 @@ pub(crate) enum VectorFormat {
 }
 
 /// Find the passages nearest to a question.
+///
+/// Examples:
+///   ragdex search kb "birds that cannot fly"
+///   ragdex search kb -k 100 --json < questions.txt > found.jsonl
+///   ragdex search kb --vectors questions.npy --json   # vectors of your own encoder
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Search {
     /// The knowledge base.
     pub kb: PathBuf,
     /// Questions; without any, one a line from standard input.
+    #[arg(conflicts_with = "vectors")]
     pub queries: Vec<String>,
+    /// Search for the rows of a file in place of questions: NumPy `(n, dim)` in f16, f32 or f64, in C order.
+    /// No encoder is loaded; the vectors must come from the one that belongs to the encoder of the passages.
+    #[arg(long, value_name = "FILE.npy", conflicts_with = "question_encoder")]
+    pub vectors: Option<PathBuf>,
     /// How many passages to show for each.
     #[arg(short, default_value = "10", value_name = "K")]
     pub k: std::num::NonZeroUsize,
@@ -354,123 +406,8 @@ pub(crate) struct Search {
     /// The encoder of questions, in place of the recorded one.
     #[arg(long, value_name = "ID_OR_DIR")]
     pub question_encoder: Option<String>,
-}
-
-/// Answer questions from the passages found, with the sources.
-///
-/// `prior` is how likely the retriever finds a passage, `posterior` how much the answer rests on it.
-#[derive(Debug, Args)]
-pub(crate) struct Answer {
-    /// The knowledge base.
-    pub kb: PathBuf,
-    /// Questions; without any, one a line from standard input.
-    pub questions: Vec<String>,
-    /// How passages are combined [default: the checkpoint's own, else rag-token].
-    #[arg(long, value_enum)]
-    pub(crate) model: Option<RagKind>,
-    /// How many passages the model reads [default: the checkpoint's own, else 5].
-    #[arg(long, value_name = "N")]
-    pub n_docs: Option<std::num::NonZeroUsize>,
-    /// Answer from an older snapshot.
-    #[arg(long, value_name = "N")]
-    pub snapshot: Option<u64>,
-    /// The model that writes answers, in place of the recorded one.
-    #[arg(long, value_name = "ID_OR_DIR")]
-    pub generator: Option<String>,
-    /// The encoder of questions, in place of the recorded one.
-    #[arg(long, value_name = "ID_OR_DIR")]
-    pub question_encoder: Option<String>,
-    /// Only words that continue a run of words of a passage, in its own spelling [default: true for the
-    /// bundled model, false for others].
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub grounded: Option<bool>,
-    /// RAG-Sequence: score every hypothesis under every passage [default: true]; false is the faster way of
-    /// the paper, which asks only the passages that proposed it.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub thorough: Option<bool>,
-    /// RAG-Sequence: drop repeated hypotheses before scoring [default: the checkpoint's own].
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub do_deduplication: Option<bool>,
     #[command(flatten)]
-    pub generation: Generation,
-}
-
-/// How passages are combined into one answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RagKind {
-    /// Every token may rest on another passage.
-    RagToken,
-    /// The whole answer rests on one passage, summed over all.
-    RagSequence,
-}
-
-/// Settings of generation, by the names of the reference; the checkpoint's own hold otherwise. Values
-/// are read by the library, which knows what each may be.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Generation (defaults: the checkpoint's own; `none` unsets one)")]
-pub(crate) struct Generation {
-    /// Beams; 1 is greedy search.
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    pub num_beams: Option<String>,
-    /// Answers to return for each question, at most `--num-beams`.
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    pub num_return_sequences: Option<String>,
-    /// Longest answer in tokens, the start token included.
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    pub max_length: Option<String>,
-    /// The same without the start token; RAG-Sequence only, as in the reference.
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    pub max_new_tokens: Option<String>,
-    /// Shortest answer in tokens, the start token included.
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    pub min_length: Option<String>,
-    /// Above 0 favours long answers, below 0 short ones.
-    #[arg(long, value_name = "X", allow_hyphen_values = true)]
-    pub length_penalty: Option<String>,
-    /// `true`: stop when enough beams are finished; `false`: when open ones are worse; `never`: when none can become better.
-    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
-    pub early_stopping: Option<String>,
-    /// Let no run of this many tokens occur twice; 0 lets all.
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    pub no_repeat_ngram_size: Option<String>,
-    /// Above 1 makes tokens that occurred less likely.
-    #[arg(long, value_name = "X", allow_hyphen_values = true)]
-    pub repetition_penalty: Option<String>,
-    /// Token sequences that must not occur, such as `[[0,0]]`.
-    #[arg(long, value_name = "IDS", allow_hyphen_values = true)]
-    pub bad_words_ids: Option<String>,
-    /// The token that must come first.
-    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
-    pub forced_bos_token_id: Option<String>,
-    /// The token that must come last at full length.
-    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
-    pub forced_eos_token_id: Option<String>,
-    /// The token that decoding starts with.
-    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
-    pub decoder_start_token_id: Option<String>,
-}
-
-impl Generation {
-    /// The settings given, by name.
-    pub(crate) fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let all = [
-            ("num_beams", &self.num_beams),
-            ("num_return_sequences", &self.num_return_sequences),
-            ("max_length", &self.max_length),
-            ("max_new_tokens", &self.max_new_tokens),
-            ("min_length", &self.min_length),
-            ("length_penalty", &self.length_penalty),
-            ("early_stopping", &self.early_stopping),
-            ("no_repeat_ngram_size", &self.no_repeat_ngram_size),
-            ("repetition_penalty", &self.repetition_penalty),
-            ("bad_words_ids", &self.bad_words_ids),
-            ("forced_bos_token_id", &self.forced_bos_token_id),
-            ("forced_eos_token_id", &self.forced_eos_token_id),
-            ("decoder_start_token_id", &self.decoder_start_token_id),
-        ];
-        all.into_iter()
-            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
-    }
+    pub searched: Searched,
 }
 
 /// A knowledge base and nothing else.
@@ -478,13 +415,6 @@ impl Generation {
 pub(crate) struct Kb {
     /// The knowledge base.
     pub kb: PathBuf,
-}
-
-/// The models that ragdex knows.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Models {
-    /// List the presets: models, licence, and whether they are on this machine.
-    List,
 }
 
 /// Build, search and answer on the bundled sample: the main job, offline, in one go.

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use clap::Parser;
-use ragdex::{Cancel, Device, Reporter};
+use ragdex::{Cancel, Devices, Reporter};
 
 use crate::cli::{Cli, Command};
 use crate::hints::Exit;
@@ -49,7 +49,7 @@ struct App {
     output: Output,
     reporter: Box<dyn Reporter>,
     cancel: Cancel,
-    device: Device,
+    devices: Devices,
     threads: NonZeroUsize,
 }
 
@@ -64,7 +64,7 @@ impl App {
             }),
             reporter: &*self.reporter,
             cancel: &self.cancel,
-            device: self.device,
+            devices: &self.devices,
             threads: self.threads,
         }
     }
@@ -75,15 +75,26 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         output: Output::new(cli.global.json, cli.global.verbose),
         reporter: reporters::reporter(&cli.global),
         cancel: cancel_on_signals()?,
-        device: cli.global.device,
+        devices: Devices::new(cli.global.device),
         threads: threads(cli.global.threads)?,
     };
     match cli.command {
         Command::Build(args) => commands::build::run(&app, &args),
+        Command::Refresh(args) => commands::refresh::refresh(&app, &args),
+        Command::Add(args) => commands::refresh::add(&app, &args),
+        Command::Remove(args) => commands::refresh::remove(&app, &args),
+        Command::Export(args) => commands::export::run(&app, &args),
         Command::Split(args) => commands::split::run(&app, &args),
+        Command::Embed(args) => commands::embed::run(&app, &args),
+        Command::Index(args) => commands::index::run(&app, &args),
         Command::Search(args) => commands::search::run(&app, &args),
         Command::Answer(args) => commands::answer::run(&app, &args),
         Command::Info(args) => commands::info::run(&app, &args),
+        Command::History(args) => commands::history::history(&app, &args),
+        Command::Diff(args) => commands::history::diff(&app, &args),
+        Command::Rollback(args) => commands::history::rollback(&app, &args),
+        Command::Gc(args) => commands::history::gc(&app, &args),
+        Command::Compact(args) => commands::refresh::compact(&app, &args),
         Command::Verify(args) => commands::verify::run(&app, &args),
         Command::Models(args) => commands::models::run(&app, &args),
         Command::Demo(args) => commands::demo::run(&app, &args),

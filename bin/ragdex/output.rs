@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use ragdex::results::{
-    AnswerResult, BuildReport, FoundPassage, Info, SearchResult, SourcePassage, SplitReport,
-    SplitSummary,
+    AnswerResult, BuildReport, EmbedEstimate, EmbedReport, FoundPassage, IndexInfo, IndexReport,
+    Info, ScoreResult, SearchResult, SourcePassage, SplitReport, SplitSummary,
 };
 use serde::Serialize;
 
@@ -61,6 +61,30 @@ impl Output {
         peak_memory(out, report.peak_memory_bytes)
     }
 
+    /// Prints the indexes that a knowledge base has now.
+    pub(crate) fn index(&self, kb: &str, report: &IndexReport) -> io::Result<()> {
+        if self.json {
+            return json(report);
+        }
+        let out = &mut anstream::stdout().lock();
+        let passages = report.passages;
+        let done = if report.unchanged {
+            ", made before, nothing to do"
+        } else {
+            ""
+        };
+        writeln!(
+            out,
+            "{kb}: snapshot {}, {passages} passages{done}",
+            report.snapshot
+        )?;
+        for index in &report.indexes {
+            writeln!(out, "  index {}", described(index))?;
+        }
+        write!(out, "  total {:.1} s", report.seconds)?;
+        peak_memory(out, report.peak_memory_bytes)
+    }
+
     /// Prints what a split did; with `details` what was dropped from wikitext.
     pub(crate) fn split(
         &self,
@@ -97,6 +121,75 @@ impl Output {
         peak_memory(out, report.peak_memory_bytes)
     }
 
+    /// Prints what embedding did.
+    pub(crate) fn embed(&self, folder: &str, report: &EmbedReport) -> io::Result<()> {
+        if self.json {
+            return json(report);
+        }
+        let out = &mut anstream::stdout().lock();
+        let passages = &report.passages;
+        writeln!(
+            out,
+            "{folder}: {} in {}, {} × {} by {}",
+            counted(passages.total, "passage"),
+            counted(report.parts, "file"),
+            report.dimension,
+            report.vectors,
+            name(&report.encoder)
+        )?;
+        if passages.kept > 0 {
+            writeln!(out, "  made before: {}", counted(passages.kept, "passage"))?;
+        }
+        if report.remaining > 0 {
+            writeln!(out, "  not made yet: {}", counted(report.remaining, "file"))?;
+        }
+        let seconds = &report.seconds;
+        let rate = |n: u64| n as f64 / seconds.embed.max(1e-9);
+        write!(
+            out,
+            "  embedded {}: {:.1} a second, {:.0} tokens a second, {:.1} % padding; {:.1} s, total {:.1} s",
+            passages.embedded,
+            rate(passages.embedded),
+            rate(report.tokens),
+            report.padding * 100.0,
+            seconds.embed,
+            seconds.total
+        )?;
+        peak_memory(out, report.peak_memory_bytes)
+    }
+
+    /// Prints what embedding would take.
+    pub(crate) fn embed_estimate(&self, folder: &str, found: &EmbedEstimate) -> io::Result<()> {
+        if self.json {
+            return json(found);
+        }
+        let out = &mut anstream::stdout().lock();
+        writeln!(
+            out,
+            "{folder}: {} in {} to embed by {}, about {} tokens",
+            counted(found.passages, "passage"),
+            counted(found.parts, "file"),
+            name(&found.encoder),
+            found.tokens
+        )?;
+        writeln!(
+            out,
+            "  about {} on this machine; {:.1} MB of vectors, {} × {}",
+            duration(found.seconds),
+            found.bytes as f64 / 1e6,
+            found.dimension,
+            found.vectors
+        )?;
+        let sample = &found.sample;
+        writeln!(
+            out,
+            "  by {} with {} tokens in {:.1} s; nothing was written",
+            counted(sample.passages, "passage"),
+            sample.tokens,
+            sample.seconds
+        )
+    }
+
     /// Prints what was found.
     pub(crate) fn search(&self, result: &SearchResult) -> io::Result<()> {
         if self.json {
@@ -124,6 +217,9 @@ impl Output {
         } else {
             writeln!(out, "{ANSWER}{answer}{ANSWER:#}")?;
         }
+        if self.whole {
+            provenance(out, result)?;
+        }
         for other in result.candidates.iter().skip(1) {
             let text = printable(other.text.trim());
             writeln!(out, "{FAINT}or: {text} ({:.2}){FAINT:#}", other.score)?;
@@ -139,16 +235,45 @@ impl Output {
         writeln!(out)
     }
 
+    /// Prints how likely given answers are, and the passages that they were scored with.
+    pub(crate) fn scores(&self, result: &ScoreResult) -> io::Result<()> {
+        if self.json {
+            return json(result);
+        }
+        let out = &mut anstream::stdout().lock();
+        writeln!(out, "{TITLE}{}{TITLE:#}", printable(&result.question))?;
+        for score in &result.scores {
+            let (token, sequence) = (&score.rag_token, &score.rag_sequence);
+            writeln!(
+                out,
+                "{ANSWER}{}{ANSWER:#}: log p {:.4} as rag-token, {:.4} as rag-sequence; loss {:.4}, {:.4}",
+                printable(&score.text),
+                token.log_prob,
+                sequence.log_prob,
+                token.loss,
+                sequence.loss
+            )?;
+            writeln!(
+                out,
+                "     {FAINT}posterior {} as rag-token, {} as rag-sequence{FAINT:#}",
+                largest(&token.posterior),
+                largest(&sequence.posterior)
+            )?;
+        }
+        for scored in &result.passages {
+            let prior = format!(", prior {:.2}", scored.prior);
+            heading(out, scored.passage.rank, &scored.passage, &prior)?;
+            self.passage(out, &scored.passage.text, &[])?;
+        }
+        writeln!(out)
+    }
+
     /// Prints the state of a knowledge base.
     pub(crate) fn info(&self, info: &Info) -> io::Result<()> {
         if self.json {
             return json(info);
         }
         let out = &mut anstream::stdout().lock();
-        let id = |encoder: &serde_json::Value| match &encoder["id"] {
-            serde_json::Value::String(id) => id.clone(),
-            _ => "unknown".to_owned(),
-        };
         writeln!(
             out,
             "snapshot          {} of {}",
@@ -161,17 +286,16 @@ impl Output {
             "vectors           {} × {}",
             info.dimension, info.vectors
         )?;
-        writeln!(out, "context encoder   {}", id(&info.encoder.context))?;
-        writeln!(out, "question encoder  {}", id(&info.encoder.question))?;
+        writeln!(out, "context encoder   {}", name(&info.encoder.context))?;
+        writeln!(out, "question encoder  {}", name(&info.encoder.question))?;
+        if let Some(sum) = info.encoder.context["tokenizer_sha256"].as_str() {
+            writeln!(out, "tokenizer         sha256 {sum}")?;
+        }
         if let Some(generator) = &info.generator {
             writeln!(out, "generator         {generator}")?;
         }
         for index in &info.indexes {
-            writeln!(
-                out,
-                "index             {} ({} bytes)",
-                index.kind, index.bytes
-            )?;
+            writeln!(out, "index             {}", described(index))?;
         }
         writeln!(out, "on disk           {:.1} MB", info.bytes as f64 / 1e6)
     }
@@ -205,6 +329,74 @@ impl Output {
         let body: Vec<String> = words[shown].iter().map(Word::styled).collect();
         writeln!(out, "     {before}{}{after}", body.join(" "))
     }
+}
+
+/// The name of an encoder.
+fn name(encoder: &serde_json::Value) -> &str {
+    encoder["id"].as_str().unwrap_or("unknown")
+}
+
+/// A time in the unit that a person would take.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} minutes", s / 60.0),
+        s if s < 172_800.0 => format!("{:.1} hours", s / 3600.0),
+        s => format!("{:.1} days", s / 86_400.0),
+    }
+}
+
+/// An index with what it takes and finds.
+fn described(index: &IndexInfo) -> String {
+    let files = match index.bytes {
+        0 => "no files of its own".to_owned(),
+        bytes => {
+            let megabytes = bytes as f64 / 1e6;
+            format!(
+                "{megabytes:.1} MB, {:.0} bytes a passage",
+                index.bytes_per_passage
+            )
+        }
+    };
+    let memory = index.memory_bytes as f64 / 1e6;
+    let recall = &index.parameters["recall"];
+    let share = |at: &str| {
+        recall[at]
+            .as_f64()
+            .map(|share| format!("{:.2} %", share * 100.0))
+    };
+    let found = match (share("at_5"), share("at_20"), share("at_100")) {
+        (Some(at_5), Some(at_20), Some(at_100)) => {
+            format!("; finds of the nearest 5 {at_5}, 20 {at_20}, 100 {at_100}")
+        }
+        _ => String::new(),
+    };
+    let kind = &index.kind;
+    format!("{kind} ({files}; searching without the disk takes {memory:.1} MB of memory){found}")
+}
+
+/// Prints where each token of the answer comes from: passages by their rank.
+fn provenance(out: &mut impl Write, result: &AnswerResult) -> io::Result<()> {
+    let Some(best) = result.candidates.first() else {
+        return Ok(());
+    };
+    for token in &best.provenance {
+        let text = format!("{:?}", token.text);
+        let shares = largest(&token.passages);
+        writeln!(out, "     {FAINT}{text:<16} {shares}{FAINT:#}")?;
+    }
+    Ok(())
+}
+
+/// The largest shares with the rank of their passages, as `1: 0.93, 4: 0.05`.
+fn largest(shares: &[f32]) -> String {
+    /// Smaller ones are left out.
+    const LEAST: f32 = 0.005;
+    let mut ranked: Vec<(usize, f32)> = (1..).zip(shares.iter().copied()).collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let shown = ranked.iter().filter(|(_, share)| *share >= LEAST);
+    let shown = shown.map(|(rank, share)| format!("{rank}: {share:.2}"));
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 fn peak_memory(out: &mut impl Write, bytes: Option<u64>) -> io::Result<()> {
@@ -374,6 +566,20 @@ mod tests {
         let words = words(text, &[(12, 20)]);
         let marked: Vec<&str> = words.iter().map(|w| &w.text[w.answer.clone()]).collect();
         assert_eq!(marked, ["", "", "", "New", "York", ""]);
+    }
+
+    #[test]
+    fn times_come_in_a_unit_of_their_size() {
+        let times = [0.4, 89.0, 90.0, 5399.0, 7200.0, 259_200.0].map(duration);
+        let expected = [
+            "0 s",
+            "89 s",
+            "2 minutes",
+            "90 minutes",
+            "2.0 hours",
+            "3.0 days",
+        ];
+        assert_eq!(times, expected);
     }
 
     #[test]

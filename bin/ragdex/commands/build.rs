@@ -6,7 +6,7 @@ use ragdex::{BuildOptions, Element, ModelNames};
 
 use crate::App;
 use crate::cli::{self, Build};
-use crate::commands::reading;
+use crate::commands::{index, reading};
 use crate::memory;
 
 /// Builds a knowledge base and prints what was done.
@@ -67,12 +67,19 @@ fn options(args: &Build) -> BuildOptions {
         reading,
         splitting: reading::splitting(&args.splitting),
         models,
-        element: match args.vectors {
-            cli::VectorFormat::F32 => Element::F32,
-            cli::VectorFormat::F16 => Element::F16,
-        },
+        element: element(args.vectors),
         restart: args.restart,
         part_passages: args.part_passages,
+        batch_tokens: args.batch_tokens,
+        indexes: index::options(&args.index, args.hnsw),
+    }
+}
+
+/// How vectors are stored.
+pub(crate) fn element(format: cli::VectorFormat) -> Element {
+    match format {
+        cli::VectorFormat::F32 => Element::F32,
+        cli::VectorFormat::F16 => Element::F16,
     }
 }
 
@@ -95,7 +102,8 @@ fn models(args: &cli::ModelOptions) -> ModelNames {
     names
 }
 
-fn preset(name: cli::Preset) -> Preset {
+/// The set of models of a name.
+pub(crate) fn preset(name: cli::Preset) -> Preset {
     let place = match name {
         cli::Preset::Mini => 0,
         cli::Preset::DprSingleNq => 1,

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
+    /// Fetching a model.
+    Download,
     /// Reading a source a first time, for what must be known before its first document.
     Scan,
     /// Reading the source and cutting it into passages.
@@ -18,16 +20,23 @@ pub enum Stage {
     Index,
     /// Checking files.
     Verify,
+    /// Answering or scoring questions.
+    Answer,
+    /// Writing files for others.
+    Export,
 }
 
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Download => "download",
             Self::Scan => "scan",
             Self::Split => "split",
             Self::Embed => "embed",
             Self::Index => "index",
             Self::Verify => "verify",
+            Self::Answer => "answer",
+            Self::Export => "export",
         })
     }
 }
@@ -38,21 +47,27 @@ impl fmt::Display for Stage {
 pub enum Unit {
     /// Bytes of input.
     Bytes,
+    /// Files.
+    Files,
     /// Documents.
     Documents,
     /// Passages.
     Passages,
     /// Vectors.
     Vectors,
+    /// Questions.
+    Questions,
 }
 
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Bytes => "bytes",
+            Self::Files => "files",
             Self::Documents => "documents",
             Self::Passages => "passages",
             Self::Vectors => "vectors",
+            Self::Questions => "questions",
         })
     }
 }

@@ -81,6 +81,20 @@ impl<'a> Vectors<'a> {
         self.dim
     }
 
+    /// One vector, as a block of one.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    #[must_use]
+    pub fn row(&self, row: usize) -> Self {
+        let range = row * self.dim..(row + 1) * self.dim;
+        let rows = match self.rows {
+            Rows::F32(values) => Rows::F32(&values[range]),
+            Rows::F16(values) => Rows::F16(&values[range]),
+        };
+        Self { rows, ..*self }
+    }
+
     /// The numbers.
     pub fn rows(&self) -> Rows<'a> {
         self.rows

@@ -18,7 +18,7 @@ use xml::{Event, PageReader};
 
 use crate::ordered;
 use crate::records::Record;
-use crate::{BadRecord, Error, PageKinds, Shard};
+use crate::{BadRecord, Error, KnownVersions, PageKinds, Shard};
 
 /// Wikitext that is handed to a thread at once: some milliseconds of work, so that handing over
 /// costs nothing beside it, and little enough to keep in memory a few times for each thread.
@@ -36,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) kinds: PageKinds,
     pub(crate) rules: Arc<WikiRules>,
     pub(crate) shard: Shard,
+    pub(crate) known: Option<Arc<dyn KnownVersions>>,
     /// Makes damage a bad record instead of an error.
     pub(crate) keep_going: bool,
 }

@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::thread;
 
 use ragdex_core::{Cancel, NoReporter, Reporter};
+use serde::{Deserialize, Serialize};
 
-use crate::Shard;
+use crate::{KnownVersions, Shard};
 
 /// The form of a source.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 #[non_exhaustive]
 pub enum Format {
     /// Found out from the first bytes and the name.
@@ -96,6 +99,20 @@ impl FromStr for Format {
     }
 }
 
+impl From<Format> for String {
+    fn from(format: Format) -> Self {
+        format.name().into()
+    }
+}
+
+impl TryFrom<String> for Format {
+    type Error = UnknownName;
+
+    fn try_from(name: String) -> Result<Self, UnknownName> {
+        name.parse()
+    }
+}
+
 /// A name that stands for nothing here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("one of {known} expected, found `{name}`")]
@@ -110,7 +127,8 @@ pub struct UnknownName {
 ///
 /// A column that is not named is looked for under its usual names: `key`, `id`, `_id`; `title`;
 /// `text`, `contents`, `content`, `body`, `passage`; `url`; `revision`, `revid`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Columns {
     /// What names the document for ever.
     pub key: Option<String>,
@@ -135,7 +153,8 @@ pub struct Columns {
 ///
 /// Of pages that others have extracted the kind is told by title, by id, and by what marks Cirrus and
 /// Wikimedia Enterprise give; the namespace is known of these two only.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PageKinds {
     /// Articles.
     pub articles: bool,
@@ -150,7 +169,8 @@ pub struct PageKinds {
 }
 
 /// How a disambiguation page or a list is recognised.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum KindRules {
     /// By templates, categories, magic words and titles.
     #[default]
@@ -199,7 +219,8 @@ impl PageKinds {
 }
 
 /// What is added to the rules by which the wikitext of dumps becomes prose.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct WikiOptions {
     /// Files of rules for templates, which go before the built-in ones; their form is that of
     /// [`Extractor::with_templates`](ragdex_wikitext::Extractor::with_templates).
@@ -238,6 +259,8 @@ pub struct ReadOptions<'a> {
     /// Folders that are not read when a source is a folder in which they lie, such as the one that is
     /// written. They may be missing; two paths of one folder are the same.
     pub exclude: Vec<PathBuf>,
+    /// Versions of pages of dumps that are not parsed again; see [`Source::read`](crate::Source::read).
+    pub known: Option<Arc<dyn KnownVersions>>,
     /// Which share of the documents is read; all by default.
     pub shard: Shard,
     /// How many threads convert, at least 1. The documents and their order do not depend on it.
@@ -259,6 +282,7 @@ impl Default for ReadOptions<'_> {
             strict: false,
             keep_going: false,
             exclude: Vec::new(),
+            known: None,
             shard: Shard::default(),
             threads: thread::available_parallelism().map_or(1, usize::from),
             cancel: Cancel::default(),
@@ -278,6 +302,7 @@ impl fmt::Debug for ReadOptions<'_> {
             .field("strict", &self.strict)
             .field("keep_going", &self.keep_going)
             .field("exclude", &self.exclude)
+            .field("known", &self.known)
             .field("shard", &self.shard)
             .field("threads", &self.threads)
             .finish_non_exhaustive()

@@ -26,6 +26,8 @@ use crate::split::is_space;
 pub(crate) enum Record {
     /// A document with text.
     Document(Document),
+    /// A document whose version is known, by its key.
+    Unchanged(String),
     /// A record that is left out on purpose, with its key if its shard was not looked at.
     Skipped(Skip, Option<String>),
     /// A record that cannot be used.

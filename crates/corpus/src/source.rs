@@ -14,7 +14,7 @@ use crate::input::{self, Archive, Compression, InputFile, Listing, Position};
 use crate::kinds::TitleRules;
 use crate::mediawiki::WikiRules;
 use crate::records::{Record, Skip, Versions};
-use crate::{BadRecord, Error, Format, KeySet, ReadOptions, Summary};
+use crate::{BadRecord, Error, Format, Item, KeySet, ReadOptions, Summary};
 
 /// Bad records that are reported one by one; the rest are only counted.
 const MAX_REPORTED: u64 = 20;
@@ -188,8 +188,21 @@ impl<'a> Source<'a> {
         &self.summary
     }
 
-    /// Reads on to the next document.
-    fn advance(&mut self) -> Result<Option<Document>, Error> {
+    /// Reads on to the next document, or to the next one that is not parsed because
+    /// [`ReadOptions::known`] says that its version is known. Without that it is what the iterator gives.
+    pub fn read(&mut self) -> Option<Result<Item, Error>> {
+        if self.ended {
+            return None;
+        }
+        let result = self.advance().transpose();
+        if !matches!(result, Some(Ok(_))) {
+            self.ended = true;
+            self.current = None;
+        }
+        result
+    }
+
+    fn advance(&mut self) -> Result<Option<Item>, Error> {
         loop {
             self.options.cancel.check()?;
             let Some(records) = &mut self.current else {
@@ -198,9 +211,14 @@ impl<'a> Source<'a> {
             match records.next().transpose()? {
                 None => self.open_next()?,
                 Some(Record::Document(document)) => match self.leaves_out(&document) {
-                    None => return Ok(Some(self.take(document))),
+                    None => return Ok(Some(Item::Document(self.take(document)))),
                     Some(skip) => self.summary.count_skip(skip),
                 },
+                Some(Record::Unchanged(key)) => {
+                    self.summary.records += 1;
+                    self.summary.unchanged += 1;
+                    return Ok(Some(Item::Unchanged(key)));
+                }
                 Some(Record::Skipped(skip, key)) => {
                     let is_mine = key.is_none_or(|key| self.holds(&key));
                     let skip = if is_mine { skip } else { Skip::OtherShard };
@@ -289,14 +307,12 @@ impl Iterator for Source<'_> {
     type Item = Result<Document, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
+        loop {
+            match self.read()? {
+                Ok(Item::Document(document)) => return Some(Ok(document)),
+                Ok(Item::Unchanged(_)) => {}
+                Err(error) => return Some(Err(error)),
+            }
         }
-        let result = self.advance().transpose();
-        if !matches!(result, Some(Ok(_))) {
-            self.ended = true;
-            self.current = None;
-        }
-        result
     }
 }

@@ -9,7 +9,7 @@ use crate::records::Skip;
 /// Totals of a reading. The same for every number of threads.
 ///
 /// Every record is a document or counted under one reason:
-/// `records == documents + skipped().map(n).sum()`.
+/// `records == documents + unchanged + skipped().map(n).sum()`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
@@ -23,6 +23,8 @@ pub struct Summary {
     pub files: u64,
     /// Documents given out.
     pub documents: u64,
+    /// Documents that were not parsed, because their version was known.
+    pub unchanged: u64,
     /// Pages that only lead to another page.
     pub redirects: u64,
     /// Pages of namespaces that were not asked for.

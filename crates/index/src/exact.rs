@@ -1,23 +1,22 @@
 //! The exact index: a scan of every vector.
 
+use std::borrow::Cow;
+
 use half::f16;
-use ragdex_core::{Cancelled, PassageId, Rows, Vectors};
-use rayon::prelude::*;
+use ragdex_core::{PassageId, Rows, Vectors};
 
-use crate::score::{Number, inner_product};
-use crate::top::Top;
-use crate::{Error, Hit, SearchOptions, VectorIndex};
-
-/// Vectors read by a thread between two looks at the clock of others: at 768 dimensions 786 kB, so
-/// that a block scored against many questions stays in the second-level cache.
-const BLOCK_ROWS: usize = 256;
+use crate::scan::scan;
+use crate::score::{Number, inner_product_by};
+use crate::simd::Isa;
+use crate::{Codes, Error, Hit, SearchOptions, VectorIndex};
 
 /// A block of stored vectors and the passages they belong to.
 #[derive(Debug, Clone)]
 pub struct Segment<'a> {
     vectors: Vectors<'a>,
     ids: Ids<'a>,
-    live: Option<Vec<bool>>,
+    live: Option<Cow<'a, [bool]>>,
+    codes: Option<&'a Codes>,
 }
 
 /// The passage of each row.
@@ -34,6 +33,7 @@ impl<'a> Segment<'a> {
             vectors,
             ids: Ids::From(first_id),
             live: None,
+            codes: None,
         }
     }
 
@@ -47,6 +47,7 @@ impl<'a> Segment<'a> {
             vectors,
             ids: Ids::Listed(ids),
             live: None,
+            codes: None,
         })
     }
 
@@ -54,24 +55,73 @@ impl<'a> Segment<'a> {
     ///
     /// # Errors
     /// [`Error::Rows`] when `live` has another length than the vectors.
-    pub fn with_live(mut self, live: Vec<bool>) -> Result<Self, Error> {
+    pub fn with_live(mut self, live: impl Into<Cow<'a, [bool]>>) -> Result<Self, Error> {
+        let live = live.into();
         check_rows(self.vectors.len(), live.len())?;
         self.live = Some(live);
         Ok(self)
     }
 
-    fn n_live(&self) -> usize {
+    /// Scans the codes, which are smaller, and looks at those vectors only that they do not rule out.
+    /// The result is the same.
+    ///
+    /// # Errors
+    /// [`Error::Rows`] and [`Error::Dimension`] when `codes` are of other vectors than these.
+    pub fn with_codes(mut self, codes: &'a Codes) -> Result<Self, Error> {
+        check_rows(self.vectors.len(), codes.len())?;
+        check_dim(self.vectors.dim(), codes.dim())?;
+        self.codes = Some(codes);
+        Ok(self)
+    }
+
+    pub(crate) fn vectors(&self) -> Vectors<'a> {
+        self.vectors
+    }
+
+    pub(crate) fn codes(&self) -> Option<&'a Codes> {
+        self.codes
+    }
+
+    /// The number of vectors, those that are not to be found included.
+    pub fn n_rows(&self) -> usize {
+        self.vectors.len()
+    }
+
+    pub(crate) fn row_bytes(&self) -> usize {
+        let number = match self.vectors.rows() {
+            Rows::F32(_) => size_of::<f32>(),
+            Rows::F16(_) => size_of::<f16>(),
+        };
+        self.vectors.dim() * number
+    }
+
+    /// The score of a row for a question that [`widen_questions`] widened.
+    pub(crate) fn score(&self, row: usize, question: &[f64]) -> f32 {
+        self.hit(row, question, Isa::best()).score
+    }
+
+    pub(crate) fn n_live(&self) -> usize {
         match &self.live {
             Some(live) => live.iter().filter(|&&live| live).count(),
-            None => self.vectors.len(),
+            None => self.n_rows(),
         }
     }
 
-    fn is_live(&self, row: usize) -> bool {
+    pub(crate) fn is_live(&self, row: usize) -> bool {
         self.live.as_ref().is_none_or(|live| live[row])
     }
 
-    fn id(&self, row: usize) -> PassageId {
+    /// The hit that a row is for a question.
+    pub(crate) fn hit(&self, row: usize, question: &[f64], isa: Isa) -> Hit {
+        let score = match self.vectors.rows() {
+            Rows::F32(values) => score_row(values, row, question, isa),
+            Rows::F16(values) => score_row(values, row, question, isa),
+        };
+        let id = self.id(row);
+        Hit { id, score }
+    }
+
+    pub(crate) fn id(&self, row: usize) -> PassageId {
         match self.ids {
             Ids::From(first) => PassageId(first.0 + row as u64),
             Ids::Listed(ids) => PassageId(ids[row]),
@@ -87,12 +137,29 @@ fn check_rows(expected: usize, found: usize) -> Result<(), Error> {
     }
 }
 
-/// Scores every vector. Needs no building and no memory beyond the mapped vectors;
-/// `O(n_questions · n_passages · dim)`, each vector read once a batch.
+fn check_dim(expected: usize, found: usize) -> Result<(), Error> {
+    if expected == found {
+        Ok(())
+    } else {
+        Err(Error::Dimension { expected, found })
+    }
+}
+
+fn score_row<T: Number>(values: &[T], row: usize, question: &[f64], isa: Isa) -> f32 {
+    let dim = question.len();
+    inner_product_by(isa, question, &values[row * dim..(row + 1) * dim])
+}
+
+/// Gives what scoring every vector gives. Needs no building; where a [scan copy](crate::write_codes) was made,
+/// it is read instead of the vectors.
+///
+/// Each copy, or vector, is read once for up to 1024 questions: `O(n_questions · n_passages · dim)`. Memory
+/// beyond the mapped files: for each question and thread `O(k)` and some ten kilobytes.
 #[derive(Debug)]
 pub struct ExactIndex<'a> {
     dim: usize,
     segments: Vec<Segment<'a>>,
+    isa: Isa,
 }
 
 impl<'a> ExactIndex<'a> {
@@ -101,30 +168,25 @@ impl<'a> ExactIndex<'a> {
     /// # Errors
     /// [`Error::Dimension`] when a segment's vectors are not `dim` wide.
     pub fn new(dim: usize, segments: Vec<Segment<'a>>) -> Result<Self, Error> {
-        let other = segments.iter().find(|segment| segment.vectors.dim() != dim);
-        if let Some(segment) = other {
-            return Err(Error::Dimension {
-                expected: dim,
-                found: segment.vectors.dim(),
-            });
+        for segment in &segments {
+            check_dim(dim, segment.vectors.dim())?;
         }
-        Ok(Self { dim, segments })
+        Ok(Self {
+            dim,
+            segments,
+            isa: Isa::best(),
+        })
     }
 
-    /// Cuts all segments into blocks of rows: the units that threads share.
-    fn blocks(&self) -> Vec<Block<'_, 'a>> {
-        let mut blocks = Vec::new();
-        for segment in &self.segments {
-            for start in (0..segment.vectors.len()).step_by(BLOCK_ROWS) {
-                let end = segment.vectors.len().min(start + BLOCK_ROWS);
-                blocks.push(Block {
-                    segment,
-                    start,
-                    end,
-                });
-            }
-        }
-        blocks
+    /// Scans with another instruction set than the best.
+    #[cfg(test)]
+    pub(crate) fn by(mut self, isa: Isa) -> Self {
+        self.isa = isa;
+        self
+    }
+
+    pub(crate) fn segments(&self) -> &[Segment<'a>] {
+        &self.segments
     }
 }
 
@@ -142,64 +204,15 @@ impl VectorIndex for ExactIndex<'_> {
         questions: Vectors<'_>,
         options: &SearchOptions,
     ) -> Result<Vec<Vec<Hit>>, Error> {
-        let questions = widen_questions(questions, self.dim)?;
+        check_dim(self.dim, questions.dim())?;
         let k = options.k.min(self.len());
-        let empty = || vec![Top::new(k); questions.len()];
-        let tops = self
-            .blocks()
-            .par_iter()
-            .try_fold(empty, |mut tops, block| {
-                options.cancel.check()?;
-                block.score(&questions, &mut tops);
-                Ok::<_, Cancelled>(tops)
-            })
-            .try_reduce(empty, |left, right| {
-                Ok(left
-                    .into_iter()
-                    .zip(right)
-                    .map(|(l, r)| l.merge(r))
-                    .collect())
-            })?;
-        Ok(tops.into_iter().map(Top::into_sorted).collect())
-    }
-}
-
-/// A run of rows of one segment.
-struct Block<'i, 'a> {
-    segment: &'i Segment<'a>,
-    start: usize,
-    end: usize,
-}
-
-impl Block<'_, '_> {
-    fn score(&self, questions: &[Vec<f64>], tops: &mut [Top]) {
-        match self.segment.vectors.rows() {
-            Rows::F32(values) => self.score_rows::<f32>(values, questions, tops),
-            Rows::F16(values) => self.score_rows::<f16>(values, questions, tops),
-        }
-    }
-
-    fn score_rows<T: Number>(&self, values: &[T], questions: &[Vec<f64>], tops: &mut [Top]) {
-        let dim = self.segment.vectors.dim();
-        for row in (self.start..self.end).filter(|&row| self.segment.is_live(row)) {
-            let vector = &values[row * dim..(row + 1) * dim];
-            let id = self.segment.id(row);
-            for (question, top) in questions.iter().zip(tops.iter_mut()) {
-                let score = inner_product(question, vector);
-                top.offer(Hit { id, score });
-            }
-        }
+        scan(&self.segments, questions, k, self.isa, &options.cancel)
     }
 }
 
 /// Checks the questions and widens them once, not once a row.
-fn widen_questions(questions: Vectors<'_>, dim: usize) -> Result<Vec<Vec<f64>>, Error> {
-    if questions.dim() != dim {
-        return Err(Error::Dimension {
-            expected: dim,
-            found: questions.dim(),
-        });
-    }
+pub(crate) fn widen_questions(questions: Vectors<'_>, dim: usize) -> Result<Vec<Vec<f64>>, Error> {
+    check_dim(dim, questions.dim())?;
     let values: Vec<f64> = match questions.rows() {
         Rows::F32(values) => values.iter().map(|v| v.widen()).collect(),
         Rows::F16(values) => values.iter().map(|v| v.widen()).collect(),

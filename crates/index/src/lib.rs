@@ -1,8 +1,9 @@
 //! The k passages with the largest inner product.
 //!
 //! An index borrows blocks of vectors, wherever they are mapped, and answers batches of questions.
-//! [`ExactIndex`] reads every vector and needs nothing built beforehand; a graph that reads a few of
-//! them stands behind the same trait, [`VectorIndex`].
+//! [`ExactIndex`] needs nothing built beforehand and reads every vector, or in its place a [scan copy](write_codes)
+//! that is a fraction of its size; [`HnswIndex`] walks graphs that [`build_graph`] made and reads a few of them. Both
+//! stand behind one trait, [`VectorIndex`].
 //!
 //! ```
 //! use ragdex_core::{PassageId, Vectors};
@@ -19,17 +20,31 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![allow(
+    clippy::inline_always,
+    reason = "an operation that is not inlined loses the instruction set of its kernel"
+)]
+
+mod codes;
 mod error;
 mod exact;
 mod hit;
+mod hnsw;
+mod scan;
 mod score;
+mod simd;
 mod top;
 
 use ragdex_core::{Cancel, Vectors};
 
+pub use codes::{Codes, CodesError, Region, WriteError, write_codes};
 pub use error::Error;
 pub use exact::{ExactIndex, Segment};
 pub use hit::Hit;
+pub use hnsw::{
+    BuiltGraph, Covered, Graph, GraphIdentity, HnswIndex, HnswOptions, Recall, build_graph,
+    held_out_questions, measure_recall,
+};
 
 /// What a search is asked for.
 #[derive(Debug, Clone)]

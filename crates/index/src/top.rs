@@ -38,6 +38,13 @@ impl Top {
         }
     }
 
+    /// The worst score kept, once there are `k`.
+    pub(crate) fn worst(&self) -> Option<f32> {
+        let is_full = self.heap.len() == self.k;
+        let worst = self.heap.peek().filter(|_| is_full);
+        worst.map(|worst| worst.0.score)
+    }
+
     pub(crate) fn merge(mut self, other: Self) -> Self {
         for WorstFirst(hit) in other.heap {
             self.offer(hit);

@@ -9,12 +9,15 @@
 //! - Bias, GELU and residuals are added while a product is in registers.
 //! - Where only the first token is wanted, the last layer computes only that ([`Output::Cls`]).
 //!
-//! [`gelu`], [`exp`] and [`softmax_rows`] lend the same functions to other models.
+//! [`gelu`] and [`softmax_rows`] lend the same functions to other models.
 //! [`PackedBert::stage_times`] tells where the time went.
 //!
 //! Kernels are written once over vectors of any width and compiled for each [`InstructionSet`];
 //! which one runs is decided when a model is packed. The unsafe code is in the private module
 //! `simd`: loads, stores, instructions, and the one call into code compiled for them.
+//!
+//! For other models, the parts by themselves: [`PackedLinear`], [`self_attention`], attention of a decoder to
+//! contexts ([`CrossMemory`]) and to what it wrote ([`WrittenMemory`]), and [`log_mixture`].
 //!
 //! ```
 //! use ragdex_kernels::{BertShape, BertWeights, Output, PackedBert, Precision};
@@ -46,6 +49,7 @@ mod attention;
 mod batch;
 mod bert;
 mod bf16;
+mod decoder_attention;
 mod embeddings;
 mod epilogue;
 mod first_token;
@@ -55,6 +59,7 @@ mod layer;
 mod linear;
 mod math;
 mod matrix;
+mod packed_linear;
 mod peak;
 mod product;
 mod random;
@@ -71,13 +76,17 @@ mod sizes;
 mod slices;
 mod stages;
 mod token_block;
+mod vocabulary;
 mod weights;
 
 pub use bert::PackedBert;
+pub use decoder_attention::{CrossMemory, WrittenMemory, self_attention};
 pub use instruction_set::InstructionSet;
+pub use packed_linear::{Activation, PackedLinear};
 pub use peak::run_at_peak;
-pub use slices::{exp, gelu, softmax_rows};
+pub use slices::{gelu, softmax_rows};
 pub use stages::{Stage, StageTimes};
+pub use vocabulary::{log_mixture, log_sum_exp};
 pub use weights::{BertLayerWeights, BertShape, BertWeights, LayerNormWeights, LinearWeights};
 
 /// What the products with weights compute in; all else is single precision.

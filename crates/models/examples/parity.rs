@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let texts: Vec<String> = serde_json::from_slice(&fs::read(reference.join("texts.json"))?)?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let expected = read_vectors(&reference.join("expected.safetensors"))?;
-    let checkpoint = Checkpoint::open(checkpoint)?;
+    let checkpoint = Checkpoint::from_folder(checkpoint)?;
     println!("{} texts", texts.len());
     println!("precision  largest difference  cosine: mean, least");
     for precision in Precision::ALL {

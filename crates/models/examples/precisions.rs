@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .lines()
         .map(serde_json::from_str)
         .collect::<Result<_, _>>()?;
-    let checkpoint = Checkpoint::open(model)?;
+    let checkpoint = Checkpoint::from_folder(model)?;
     let exact = Run::new(&checkpoint, Precision::F32, &records)?;
     let (n, questions) = (records.len(), exact.rankings.len());
     println!("{n} passages, {questions} questions");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ragdex_core::Cancelled;
 
-use crate::Precision;
+use crate::{DeviceKind, Precision};
 
 /// An error of this crate. Paths of checkpoints held in memory are `<id>/<file>`.
 #[derive(Debug, thiserror::Error)]
@@ -18,19 +18,13 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
-    /// A name is neither a folder nor a cached model.
-    #[error("`{id}` is no folder, and the model cache `{}` does not hold it", cache.display())]
-    NotCached {
-        /// The name asked for.
-        id: String,
-        /// The cache folder searched.
-        cache: PathBuf,
-    },
-    /// A text cannot name a model or a revision of one.
-    #[error("`{id}` names no model: a folder, `name` or `organisation/name` expected")]
-    ModelId {
-        /// The text.
-        id: String,
+    /// A file cannot be written.
+    #[error("`{}`: cannot be written", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
     },
     /// A checkpoint lacks a file.
     #[error("`{}`: {expected} expected, none found", path.display())]
@@ -137,12 +131,50 @@ pub enum Error {
         found: f32,
     },
     /// A device does not compute in the precision asked for.
-    #[error("precision `{precision}`: {device} computes in `f32` only")]
+    #[error("precision `{precision}`: {device} computes in {computed} only")]
     Precision {
         /// The precision.
         precision: Precision,
         /// What was to compute.
         device: &'static str,
+        /// The precisions that it computes in, as a list.
+        computed: &'static str,
+    },
+    /// A device was asked for that this program knows nothing of.
+    #[error("device `{kind}`: this program is built without support for it")]
+    DeviceNotCompiledIn {
+        /// The kind of device.
+        kind: DeviceKind,
+    },
+    /// A device was asked for that the machine does not have.
+    #[error(
+        "device `{kind}:{number}`: more than {number} devices of this kind expected, found {count}"
+    )]
+    NoDevice {
+        /// The kind of device.
+        kind: DeviceKind,
+        /// Its number, counted from 0.
+        number: usize,
+        /// The devices that there are.
+        count: usize,
+    },
+    /// A device does not start.
+    #[error("device `{device}`: does not start")]
+    DeviceFailed {
+        /// The device.
+        device: String,
+        /// What the driver says.
+        source: Box<candle_core::Error>,
+    },
+    /// The memory of a device does not suffice.
+    #[error("device `{device}`: memory for {tokens} tokens beside the weights expected, none left")]
+    DeviceMemory {
+        /// The device.
+        device: String,
+        /// The tokens that were to be computed at once, padding included; 0 while weights are loaded.
+        tokens: usize,
+        /// What the driver says.
+        source: Box<candle_core::Error>,
     },
     /// A configuration asks for what this crate does not do, or misses a value.
     #[error("`{}`: `{key}`: {what}", path.display())]
@@ -215,9 +247,6 @@ impl Error {
     /// Tells what the user can do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NotCached { id, .. } => {
-                format!("download it (`hf download {id}`), or name a folder that holds config.json and weights")
-            }
             Self::Safetensors { .. }
             | Self::NotANumber { .. }
             | Self::Infinite { .. }
@@ -232,7 +261,7 @@ impl Error {
             Self::Json { .. } | Self::Config { .. } | Self::Tokenizer { .. } => {
                 "compare the file with the one that the model was published with".into()
             }
-            Self::Io { .. } => "check the path and its permissions".into(),
+            Self::Io { .. } | Self::Write { .. } => "check the path, its permissions and the space on the disk".into(),
             Self::ForbiddenGlobal { .. } => {
                 "convert the checkpoint to safetensors where it was made".into()
             }
@@ -245,7 +274,7 @@ impl Error {
                     .into()
             }
             Self::Overflow { .. } => {
-                "the weights are damaged, or too large for arithmetic in single precision".into()
+                "take precision `f32`; if it was, the weights are damaged or too large for it".into()
             }
             Self::PairPrompt { .. } => {
                 "take no passage prompt, or the passage form `joined`".into()
@@ -254,8 +283,23 @@ impl Error {
             Self::Precision { .. } => {
                 "take precision `f32`, or encode on the processor by the kernels, which compute in all".into()
             }
-            Self::ModelId { .. } => {
-                "name a folder, or a model of the hub such as `facebook/dpr-ctx_encoder-multiset-base`".into()
+            Self::DeviceNotCompiledIn { kind: DeviceKind::Cpu } => return None,
+            Self::DeviceNotCompiledIn { kind } => format!(
+                "build ragdex with `--features {kind}` (its README says what that needs), or take `--device cpu`"
+            ),
+            Self::NoDevice { .. } => {
+                "`nvidia-smi -L` lists what the driver knows, `CUDA_VISIBLE_DEVICES` hides devices; `--device cpu` \
+                 needs none"
+                    .into()
+            }
+            Self::DeviceFailed { .. } => {
+                "the driver may be older than the program or the device taken: see `nvidia-smi`, or take \
+                 `--device cpu`"
+                    .into()
+            }
+            Self::DeviceMemory { .. } => {
+                "see by `nvidia-smi` who holds the memory; fewer `--batch-tokens`, and `--precision f16`, need less"
+                    .into()
             }
             Self::TokenId { .. } => "tokenizer and weights belong to different models".into(),
             Self::Dimension { .. } => "name a context and a question encoder of one pair".into(),

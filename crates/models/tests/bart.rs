@@ -3,19 +3,29 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor, safetensors};
-use ragdex_models::Checkpoint;
 use ragdex_models::bart::{Bart, BartConfig};
+use ragdex_models::{Checkpoint, Precision};
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/golden/rag")
 }
 
-fn load(folder: &str) -> Bart {
+/// The same BART by own kernels and by candle.
+fn load_both(folder: &str) -> [Bart; 2] {
+    [true, false].map(|packed| load(folder, packed))
+}
+
+fn load(folder: &str, packed: bool) -> Bart {
     let checkpoint = Checkpoint::from_folder(golden().join(folder)).expect("a checkpoint");
     let config = checkpoint.config();
     let config = config.get("generator").unwrap_or(config);
     let config = BartConfig::from_json(config, Path::new("config.json")).expect("a configuration");
-    Bart::load(&checkpoint, config, &Device::Cpu).expect("weights")
+    let bart = if packed {
+        Bart::load(&checkpoint, config, &Device::Cpu)
+    } else {
+        Bart::load_reference(&checkpoint, config)
+    };
+    bart.expect("weights")
 }
 
 struct Expected {
@@ -76,29 +86,39 @@ const CASES: [(&str, &str); 3] = [
 #[test]
 fn states_and_logits_are_the_reference_s() {
     for (folder, prefix) in CASES {
-        let (bart, expected) = (load(folder), expected(prefix));
-        let states = bart.states(&contexts(&expected)).expect("states");
-        assert!(
-            largest_difference(&states, &expected.states) < 1e-4,
-            "{folder}"
-        );
-        let encoded = bart.encode(&contexts(&expected)).expect("memories");
-        let logits = bart
-            .decode(encoded, 1)
-            .and_then(|mut decoding| decoding.logits(&expected.decoder_ids))
-            .expect("logits");
-        assert!(
-            largest_difference(&logits, &expected.logits) < 1e-4,
-            "{folder}"
-        );
+        for bart in load_both(folder) {
+            assert_reference(&bart, &expected(prefix), folder);
+        }
     }
+}
+
+fn assert_reference(bart: &Bart, expected: &Expected, folder: &str) {
+    let states = bart.states(&contexts(expected)).expect("states");
+    assert!(
+        largest_difference(&states, &expected.states) < 1e-4,
+        "{folder}"
+    );
+    let encoded = bart.encode(&contexts(expected)).expect("memories");
+    let logits = bart
+        .decode(encoded, 1)
+        .and_then(|mut decoding| decoding.logits(&expected.decoder_ids))
+        .expect("logits");
+    assert!(
+        largest_difference(&logits, &expected.logits) < 1e-4,
+        "{folder}"
+    );
 }
 
 #[test]
 fn steps_beams_and_reordering_give_what_whole_sequences_give() {
-    let (bart, expected) = (load("bart"), expected("bart"));
+    for bart in load_both("bart") {
+        assert_steps(&bart, &expected("bart"));
+    }
+}
+
+fn assert_steps(bart: &Bart, expected: &Expected) {
     let vocab = bart.config().vocab_size;
-    let encoded = bart.encode(&contexts(&expected)).expect("states");
+    let encoded = bart.encode(&contexts(expected)).expect("states");
     let mut decoding = bart.decode(encoded, 2).expect("a start");
     let length = expected.decoder_ids.len() / 2;
     // Row 0 of each context reads the stored sequence, row 1 the same token again and again; at
@@ -129,12 +149,17 @@ fn steps_beams_and_reordering_give_what_whole_sequences_give() {
 
 #[test]
 fn a_context_may_leave() {
-    let (bart, expected) = (load("bart"), expected("bart"));
-    let encoded = bart.encode(&contexts(&expected)).expect("states");
+    for bart in load_both("bart") {
+        assert_leaves(&bart, &expected("bart"));
+    }
+}
+
+fn assert_leaves(bart: &Bart, expected: &Expected) {
+    let encoded = bart.encode(&contexts(expected)).expect("states");
     let mut both = bart.decode(encoded, 1).expect("a start");
     both.step(&[2, 2]).expect("logits");
     both.keep_contexts(&[1]).expect("one context");
-    let alone = bart.encode(&contexts(&expected)[1..]).expect("states");
+    let alone = bart.encode(&contexts(expected)[1..]).expect("states");
     let mut alone = bart.decode(alone, 1).expect("a start");
     alone.step(&[2]).expect("logits");
     let (a, b) = (
@@ -146,7 +171,12 @@ fn a_context_may_leave() {
 
 #[test]
 fn bad_input_is_refused() {
-    let bart = load("bart");
+    for bart in load_both("bart") {
+        assert_refusals(&bart);
+    }
+}
+
+fn assert_refusals(bart: &Bart) {
     assert!(
         bart.encode(&[&[0, 520, 2]]).is_err(),
         "an id outside the embedding"
@@ -161,4 +191,37 @@ fn bad_input_is_refused() {
         decoding.logits(&[2; 161]).is_err(),
         "more tokens than positions"
     );
+}
+
+#[test]
+fn lower_precisions_stay_near_and_keep_rows_apart() {
+    let (whole, expected) = (load("bart", true), expected("bart"));
+    let path = golden().join("bart");
+    let checkpoint = Checkpoint::from_folder(path).expect("a checkpoint");
+    let mut former = 0.0;
+    for (precision, tolerance) in [
+        (Precision::F16, 0.02),
+        (Precision::Bf16, 0.3),
+        (Precision::Int8, 1.0),
+    ] {
+        let config = whole.config().clone();
+        let bart = Bart::load_in(&checkpoint, config, &Device::Cpu, precision).expect("weights");
+        let logits = |contexts: &[&[u32]], ids: &[u32]| {
+            let encoded = bart.encode(contexts).expect("contexts");
+            bart.decode(encoded, 1)
+                .and_then(|mut decoding| decoding.logits(ids))
+                .expect("logits")
+        };
+        let contexts = contexts(&expected);
+        let both = logits(&contexts, &expected.decoder_ids);
+        let difference = largest_difference(&both, &expected.logits);
+        assert!(
+            difference > former && difference < tolerance,
+            "{precision}: {difference}"
+        );
+        former = difference;
+        let half = expected.decoder_ids.len() / 2;
+        let alone = logits(&contexts[..1], &expected.decoder_ids[..half]);
+        assert_eq!(alone, both[..both.len() / 2], "{precision}");
+    }
 }

@@ -96,9 +96,6 @@ pub struct Answer {
     pub candidates: Vec<Candidate>,
     /// One for each passage that was read, in the order given.
     pub passages: Vec<PassageEvidence>,
-    /// RAG-Token: where each token of the best candidate behind the start token comes from.
-    /// Empty for RAG-Sequence, where all tokens come from one passage.
-    pub tokens: Vec<TokenEvidence>,
 }
 
 /// A sequence that may be the answer.
@@ -111,9 +108,26 @@ pub struct Candidate {
     /// RAG-Token: the log-probability as search scores it, with beams divided by the power of the
     /// length. RAG-Sequence: `log p(y|x)`, without the begin token.
     pub score: f32,
+    /// `p(z|x,y)` of each passage read, in their order; sums to one. See [`PassageEvidence::posterior`].
+    pub posterior: Vec<f32>,
+    /// RAG-Token: where each token behind the start token comes from. Empty for RAG-Sequence, where all
+    /// tokens come from one passage, of which [`Candidate::posterior`] tells.
+    pub provenance: Vec<TokenEvidence>,
 }
 
 /// What a passage has to do with the best candidate.
+///
+/// With `s(z)` the score of passage `z`, its prior is `p(z|x) = exp s(z) / Σ_z' exp s(z')`. The posterior
+/// `p(z|x,y)` of an answer `y = y_1 … y_T` is, by the model's own probabilities,
+///
+/// ```text
+/// RAG-Sequence   p(z|x,y) = p(z|x) Π_t p(y_t|x,z,y_<t) / Σ_z' p(z'|x) Π_t p(y_t|x,z',y_<t)
+/// RAG-Token      r_t(z)   = p(z|x) p(y_t|x,z,y_<t) / Σ_z' p(z'|x) p(y_t|x,z',y_<t)
+///                p(z|x,y) = mean of r_t(z) over the tokens y_t that are not special
+/// ```
+///
+/// RAG-Sequence holds that one passage carries the answer; RAG-Token draws one anew for each token. Each
+/// sums to one over the passages read. The begin token is left out of the product, as in the score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PassageEvidence {
     /// `p(z|x)`: softmax of the scores of the passages read.
@@ -130,17 +144,35 @@ pub struct PassageEvidence {
 pub struct TokenEvidence {
     /// The token.
     pub token: u32,
-    /// For each passage, `p(z|x) p(y_t|x,z,y_<t)` in proportion to that of all.
+    /// Its characters, with the space that may stand before them; a part of a character as U+FFFD.
+    pub text: String,
+    /// For each passage `r_t(z)`, which is `p(z|x) p(y_t|x,z,y_<t)` in proportion to that of all; the
+    /// prior for a token that no passage can say, such as a forced one.
     pub passages: Vec<f32>,
 }
 
-/// How likely a given answer is.
+/// How likely a given answer is, under both models.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AnswerScore {
-    /// `log p(y|x)`. RAG-Sequence leaves the begin token out, as its generation does.
-    pub log_prob: f32,
-    /// `log p(y|x,z)` for each passage.
+    /// The answer in tokens: start token, begin token, words, end token.
+    pub tokens: Vec<u32>,
+    /// `log p(y|x,z)` for each passage, without the begin token.
     pub passage_log_probs: Vec<f32>,
+    /// Each token may come from another passage.
+    pub rag_token: ModelScore,
+    /// One passage carries the answer.
+    pub rag_sequence: ModelScore,
+}
+
+/// How likely an answer is under one model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelScore {
+    /// `log p(y|x)` of the tokens behind the start token. RAG-Token: `Σ_t log Σ_z p(z|x) p(y_t|x,z,y_<t)`.
+    /// RAG-Sequence: `log Σ_z p(z|x) Π_t p(y_t|x,z,y_<t)` without the begin token, as generation ranks.
+    pub log_prob: f32,
+    /// The training loss of the reference for the labels `<s> … </s>`, the tokens without the start
+    /// token, with the checkpoint's `label_smoothing` and `exclude_bos_score`.
+    pub loss: f32,
     /// `p(z|x,y)` for each passage, as in [`PassageEvidence::posterior`].
     pub posterior: Vec<f32>,
 }

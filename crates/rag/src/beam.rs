@@ -6,7 +6,7 @@
 
 use crate::GenerationSettings;
 use crate::options::EarlyStopping;
-use crate::search::Hypothesis;
+use crate::search::{Evidence, Hypothesis, Path};
 
 /// Stands for "impossible" in running and finished scores, as in the reference.
 const IMPOSSIBLE: f32 = -1e9;
@@ -22,13 +22,13 @@ pub(crate) struct BeamSearch<'a> {
 
 #[derive(Clone)]
 struct Beam {
-    tokens: Vec<u32>,
+    path: Path,
     score: f32,
 }
 
 #[derive(Clone)]
 struct Slot {
-    tokens: Vec<u32>,
+    path: Path,
     score: f32,
     finished: bool,
 }
@@ -43,14 +43,14 @@ struct Candidate {
 
 impl<'a> BeamSearch<'a> {
     pub(crate) fn new(settings: &'a GenerationSettings) -> Self {
-        let start = vec![settings.decoder_start_token_id];
+        let start = Path::new(settings.decoder_start_token_id);
         let running = (0..settings.num_beams).map(|beam| Beam {
-            tokens: start.clone(),
+            path: start.clone(),
             // All begin alike, so only the first may be continued.
             score: if beam == 0 { 0.0 } else { IMPOSSIBLE },
         });
         let empty = Slot {
-            tokens: start.clone(),
+            path: start.clone(),
             score: IMPOSSIBLE,
             finished: false,
         };
@@ -65,7 +65,7 @@ impl<'a> BeamSearch<'a> {
 
     /// The tokens of each running beam.
     pub(crate) fn sequences(&self) -> impl Iterator<Item = &[u32]> {
-        self.running.iter().map(|beam| beam.tokens.as_slice())
+        self.running.iter().map(|beam| beam.path.tokens.as_slice())
     }
 
     /// Tells whether no further step can change the result.
@@ -75,12 +75,17 @@ impl<'a> BeamSearch<'a> {
 
     /// Takes the processed log-probabilities of the next token, a row of `vocab` for each beam.
     /// Returns, for each new beam, the former beam it continues.
-    pub(crate) fn advance(&mut self, log_probs: &[f32], vocab: usize) -> Vec<usize> {
+    pub(crate) fn advance(
+        &mut self,
+        log_probs: &[f32],
+        vocab: usize,
+        evidence: Evidence<'_>,
+    ) -> Vec<usize> {
         let candidates = self.best_candidates(log_probs, vocab);
         let ends: Vec<bool> = candidates.iter().map(|c| self.ends(*c)).collect();
         self.all_ended = ends.iter().all(|&end| end);
-        self.finish(&candidates, &ends);
-        let parents = self.go_on(&candidates, &ends);
+        self.finish(&candidates, &ends, evidence);
+        let parents = self.go_on(&candidates, &ends, evidence);
         self.update_can_improve();
         parents
     }
@@ -90,7 +95,7 @@ impl<'a> BeamSearch<'a> {
         let finished = self.finished.into_iter().filter(|slot| slot.finished);
         finished
             .map(|slot| Hypothesis {
-                tokens: slot.tokens,
+                path: slot.path,
                 score: slot.score,
             })
             .collect()
@@ -118,7 +123,7 @@ impl<'a> BeamSearch<'a> {
 
     /// The length of the sequences now, start token included.
     fn length(&self) -> usize {
-        self.running[0].tokens.len()
+        self.running[0].path.tokens.len()
     }
 
     fn ends(&self, candidate: Candidate) -> bool {
@@ -131,10 +136,10 @@ impl<'a> BeamSearch<'a> {
             && self.finished.iter().all(|slot| slot.finished)
     }
 
-    fn extended(&self, candidate: Candidate) -> Vec<u32> {
-        let mut tokens = self.running[candidate.beam].tokens.clone();
-        tokens.push(candidate.token);
-        tokens
+    fn extended(&self, candidate: Candidate, evidence: Evidence<'_>) -> Path {
+        let mut path = self.running[candidate.beam].path.clone();
+        path.push(candidate.token, &evidence(candidate.beam, candidate.token));
+        path
     }
 
     fn penalised(&self, score: f32, length: usize) -> f32 {
@@ -142,7 +147,7 @@ impl<'a> BeamSearch<'a> {
     }
 
     /// Moves what ended among the first `num_beams` candidates into the slots, if it is better.
-    fn finish(&mut self, candidates: &[Candidate], ends: &[bool]) {
+    fn finish(&mut self, candidates: &[Candidate], ends: &[bool], evidence: Evidence<'_>) {
         let beams = self.running.len();
         let (full, generated) = (self.is_full(), self.length());
         for (rank, (&candidate, &end)) in candidates.iter().zip(ends).enumerate().take(beams) {
@@ -152,9 +157,8 @@ impl<'a> BeamSearch<'a> {
             }
             debug_assert!(rank < beams);
             let place = self.finished.partition_point(|slot| slot.score >= score);
-            let tokens = self.extended(candidate);
             let slot = Slot {
-                tokens,
+                path: self.extended(candidate, evidence),
                 score,
                 finished: true,
             };
@@ -164,7 +168,12 @@ impl<'a> BeamSearch<'a> {
     }
 
     /// Continues the best candidates that did not end; an ended one only for want of others.
-    fn go_on(&mut self, candidates: &[Candidate], ends: &[bool]) -> Vec<usize> {
+    fn go_on(
+        &mut self,
+        candidates: &[Candidate],
+        ends: &[bool],
+        evidence: Evidence<'_>,
+    ) -> Vec<usize> {
         let lowered = candidates
             .iter()
             .zip(ends)
@@ -177,7 +186,7 @@ impl<'a> BeamSearch<'a> {
         order.sort_by(|a, b| b.score.total_cmp(&a.score));
         order.truncate(self.running.len());
         let next = order.iter().map(|&candidate| Beam {
-            tokens: self.extended(candidate),
+            path: self.extended(candidate, evidence),
             score: candidate.score,
         });
         self.running = next.collect();
@@ -210,7 +219,7 @@ mod tests {
         change(&mut settings);
         let mut search = BeamSearch::new(&settings);
         while !search.is_done() {
-            search.advance(&[scores, scores].concat(), 4);
+            search.advance(&[scores, scores].concat(), 4, &|_, _| Vec::new());
         }
         search.into_hypotheses()
     }
@@ -219,15 +228,15 @@ mod tests {
     fn the_length_penalty_chooses_between_long_and_short() {
         let scores = [-0.7, -9.0, -1.2, -9.0];
         let short = search(|s| s.length_penalty = -1.0, scores);
-        assert_eq!(short[0].tokens, [2, 2]);
+        assert_eq!(short[0].path.tokens, [2, 2]);
         let long = search(|s| (s.length_penalty, s.max_length) = (2.0, 5), scores);
-        assert_eq!(long[0].tokens, [2, 0, 0, 0, 0]);
+        assert_eq!(long[0].path.tokens, [2, 0, 0, 0, 0]);
     }
 
     #[test]
     fn an_end_behind_the_first_beams_is_lost() {
         let first = search(|s| s.max_length = 3, [-1.0, -1.5, -2.0, -9.0]);
-        assert!(first.iter().all(|h| h.tokens != [2, 2]));
+        assert!(first.iter().all(|h| h.path.tokens != [2, 2]));
     }
 
     #[test]
@@ -237,8 +246,8 @@ mod tests {
             [-2.0, -9.0, -0.2, -9.0],
         );
         assert_eq!(found.len(), 2);
-        assert_eq!(found[0].tokens, [2, 2]);
-        assert_eq!(found[1].tokens, [2, 0, 2]);
+        assert_eq!(found[0].path.tokens, [2, 2]);
+        assert_eq!(found[1].path.tokens, [2, 0, 2]);
     }
 
     #[test]

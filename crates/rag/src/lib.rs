@@ -10,7 +10,7 @@
 //! use ragdex_models::Checkpoint;
 //! use ragdex_rag::{AnswerOptions, PassageInput, RagModel};
 //!
-//! let rag = RagModel::load(&Checkpoint::open("facebook/rag-token-nq")?)?;
+//! let rag = RagModel::load(&Checkpoint::from_folder("rag-token-nq")?)?;
 //! let passages = [PassageInput {
 //!     title: "Aruba".into(),
 //!     text: "Aruba is an island in the south of the Caribbean Sea.".into(),
@@ -25,6 +25,7 @@
 mod answer;
 mod beam;
 mod config;
+mod consolidation;
 mod context;
 mod error;
 mod grounding;
@@ -42,10 +43,11 @@ mod settings;
 mod token;
 
 pub use answer::{
-    Answer, AnswerOptions, AnswerScore, Candidate, PassageEvidence, PassageInput, Query, RagKind,
-    SequenceDecoding, TokenEvidence,
+    Answer, AnswerOptions, AnswerScore, Candidate, ModelScore, PassageEvidence, PassageInput,
+    Query, RagKind, SequenceDecoding, TokenEvidence,
 };
 pub use config::RagConfig;
+pub use consolidation::{consolidate, separate};
 pub use error::Error;
 pub use loss::{Example, LossOptions};
 pub use model::RagModel;

@@ -120,10 +120,7 @@ pub(crate) fn score_sequences(
     special: SpecialTokens,
     exclude_bos: bool,
 ) -> Result<Vec<SequenceScore>, Error> {
-    /// Bounds the decoder states in memory: 33 MB a layer for a large BART.
-    const MAX_TOKENS: usize = 4096;
-    let longest = sequences.iter().map(|s| s.len()).max().unwrap_or(0).max(1);
-    let per_run = (MAX_TOKENS / (longest * encoded.len())).max(1);
+    let per_run = sequences_per_run(encoded, sequences);
     let mut scores = Vec::with_capacity(sequences.len());
     for chunk in sequences.chunks(per_run) {
         let rows = score_rows(bart, encoded, chunk, special.pad)?;
@@ -134,6 +131,38 @@ pub(crate) fn score_sequences(
         }
     }
     Ok(scores)
+}
+
+/// `log p` of every target of each sequence under each passage, without the target behind the end.
+pub(crate) fn target_log_probs(
+    bart: &Bart,
+    encoded: &Encoded,
+    sequences: &[&[u32]],
+    pad: u32,
+) -> Result<Vec<Vec<Vec<f32>>>, Error> {
+    let mut found = Vec::with_capacity(sequences.len());
+    for chunk in sequences.chunks(sequences_per_run(encoded, sequences)) {
+        let rows = score_rows(bart, encoded, chunk, pad)?;
+        for (i, tokens) in chunk.iter().enumerate() {
+            let own = rows.iter().skip(i).step_by(chunk.len());
+            let log_probs = |row: &Vec<TargetScore>| -> Vec<f32> {
+                row[..tokens.len() - 1].iter().map(|s| s.log_prob).collect()
+            };
+            found.push(own.map(log_probs).collect());
+        }
+    }
+    if found.iter().flatten().flatten().any(|x: &f32| x.is_nan()) {
+        return Err(Error::NotANumber);
+    }
+    Ok(found)
+}
+
+/// How many of the sequences are read at once.
+fn sequences_per_run(encoded: &Encoded, sequences: &[&[u32]]) -> usize {
+    /// Bounds the decoder states in memory: 33 MB a layer for a large BART.
+    const MAX_TOKENS: usize = 4096;
+    let longest = sequences.iter().map(|s| s.len()).max().unwrap_or(0).max(1);
+    (MAX_TOKENS / (longest * encoded.len())).max(1)
 }
 
 /// Scores of every target, row after row: all sequences under the first passage, then the next.

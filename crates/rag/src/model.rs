@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use ragdex_models::bart::{Bart, BartConfig, Encoded};
-use ragdex_models::{BertEncoder, Checkpoint, Device, EncoderOptions, Tokenizer};
+use ragdex_models::{BertEncoder, Checkpoint, Device, EncoderOptions, Precision, Tokenizer};
 
 use crate::answer::{Answer, AnswerOptions, PassageInput, Query, RagKind};
 use crate::context::{context_text, question_text};
@@ -13,8 +13,8 @@ use crate::{Error, GenerationSettings, RagConfig};
 
 /// A generator with the tokenizers around it, ready to answer.
 ///
-/// Loaded from a RAG checkpoint, or assembled from a question encoder and a BART. Everything is
-/// computed in `f32`. The same input gives the same answer, alone or in a batch.
+/// Loaded from a RAG checkpoint, or assembled from a question encoder and a BART. Unless another
+/// precision is asked for, everything is computed in `f32`. The same input gives the same answer, alone or in a batch.
 pub struct RagModel {
     pub(crate) config: RagConfig,
     pub(crate) generator: Bart,
@@ -41,12 +41,25 @@ impl RagModel {
     /// # Errors
     /// As [`RagModel::load`].
     pub fn load_on(checkpoint: &Checkpoint, device: &Device) -> Result<Self, Error> {
+        Self::load_in(checkpoint, device, Precision::F32)
+    }
+
+    /// Loads a RAG checkpoint onto a device, with a generator whose products with weights compute in
+    /// `precision`. Anything but `f32` reads fewer bytes a token, and may change answers.
+    ///
+    /// # Errors
+    /// As [`RagModel::load`], and for a precision that the device does not compute.
+    pub fn load_in(
+        checkpoint: &Checkpoint,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<Self, Error> {
         let config = RagConfig::of_rag(checkpoint)?;
         let path = checkpoint.path("config.json");
         let bart = BartConfig::from_json(&checkpoint.config()["generator"], &path)?;
         Ok(Self {
             config,
-            generator: Bart::load(checkpoint, bart, device)?,
+            generator: Bart::load_in(checkpoint, bart, device, precision)?,
             tokenizer: checkpoint.tokenizer("generator_tokenizer")?,
             question_tokenizer: Some(checkpoint.tokenizer("question_encoder_tokenizer")?),
             checkpoint: Some(checkpoint.clone()),
@@ -65,11 +78,24 @@ impl RagModel {
         question_tokenizer: Option<Tokenizer>,
         device: &Device,
     ) -> Result<Self, Error> {
+        Self::assemble_in(generator, question_tokenizer, device, Precision::F32)
+    }
+
+    /// Assembles a model as [`RagModel::assemble`] does, with a generator in `precision`.
+    ///
+    /// # Errors
+    /// As [`RagModel::load_in`].
+    pub fn assemble_in(
+        generator: &Checkpoint,
+        question_tokenizer: Option<Tokenizer>,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<Self, Error> {
         let path = generator.path("config.json");
         let bart = BartConfig::from_json(generator.config(), &path)?;
         Ok(Self {
             config: RagConfig::of_generator(generator)?,
-            generator: Bart::load(generator, bart, device)?,
+            generator: Bart::load_in(generator, bart, device, precision)?,
             tokenizer: generator.tokenizer("")?,
             question_tokenizer,
             checkpoint: None,
@@ -104,7 +130,7 @@ impl RagModel {
         }
         let checkpoint = self.checkpoint.as_ref().ok_or(Error::NoQuestionEncoder)?;
         let mut options = EncoderOptions::default();
-        options.device = self.device.clone();
+        options.devices = vec![self.device.clone()];
         let encoder = BertEncoder::open(checkpoint, &options)?;
         Ok(self.question_encoder.get_or_init(|| encoder))
     }
@@ -174,6 +200,22 @@ impl RagModel {
     /// [`Error::EmptyQuestion`].
     pub fn question_text(&self, question: &str) -> Result<String, Error> {
         question_text(question, self.question_tokenizer.as_ref())
+    }
+
+    /// The tokens of a question that the question encoder's tokenizer would cut, and how many it keeps; `None`
+    /// for a question that is read whole.
+    ///
+    /// # Errors
+    /// What the tokenizer gives.
+    pub fn question_cut(&self, question: &str) -> Result<Option<(usize, usize)>, Error> {
+        let Some(tokenizer) = &self.question_tokenizer else {
+            return Ok(None);
+        };
+        let Some(limit) = tokenizer.max_length() else {
+            return Ok(None);
+        };
+        let tokens = tokenizer.overflow(question, limit)?;
+        Ok(tokens.map(|tokens| (tokens, limit)))
     }
 
     /// Gives what the generator reads of one passage: the text, and its tokens.

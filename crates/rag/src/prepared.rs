@@ -22,11 +22,12 @@ pub(crate) struct Prepared<'a> {
     texts: Vec<Vec<GroundText>>,
 }
 
-/// What search and ranking make of a query.
-struct Found {
-    candidates: Vec<Candidate>,
+/// A sequence with its score and its provenance.
+struct Scored<'a> {
+    tokens: &'a [u32],
+    score: f32,
     posterior: Vec<f32>,
-    tokens: Vec<TokenEvidence>,
+    provenance: Vec<TokenEvidence>,
 }
 
 impl RagModel {
@@ -80,7 +81,7 @@ impl RagModel {
         };
         let pairs = run.iter().zip(found);
         pairs
-            .map(|(prepared, found)| prepared.answer(found))
+            .map(|(prepared, candidates)| prepared.answer(candidates))
             .collect()
     }
 
@@ -90,7 +91,7 @@ impl RagModel {
         encoded: &Encoded,
         settings: &GenerationSettings,
         options: &AnswerOptions,
-    ) -> Result<Vec<Found>, Error> {
+    ) -> Result<Vec<Vec<Candidate>>, Error> {
         let ground = |p: &Prepared<'_>| settings.grounding(p.texts.concat());
         let grounded = run.iter().filter(|_| options.grounded);
         let groundings: Vec<Grounding> = grounded.map(ground).collect();
@@ -101,24 +102,46 @@ impl RagModel {
         };
         let log_priors = run.iter().map(|p| p.log_priors.clone()).collect();
         let hypotheses = token::generate(&self.generator, encoded.clone(), log_priors, &search)?;
-        let own = run.iter().zip(parts(run, encoded)).zip(hypotheses);
-        own.map(|((prepared, encoded), hypotheses)| {
-            let best = hypotheses.first().ok_or(Error::NoAnswer)?;
-            let tokens = token::evidence(
-                &self.generator,
-                &encoded?,
-                &best.tokens,
-                &prepared.log_priors,
-            )?;
-            let posterior = token::posterior(&tokens, |id| self.is_special(id));
-            let scored = hypotheses.iter().map(|h| (h.tokens.as_slice(), h.score));
-            Ok(Found {
-                candidates: self.candidates(scored, prepared, &posterior, settings)?,
-                posterior,
-                tokens,
-            })
+        let own = run.iter().zip(hypotheses);
+        own.map(|(prepared, hypotheses)| {
+            let scored = hypotheses.iter().map(|found| {
+                let tokens = settings.cut(&found.path.tokens);
+                let provenance =
+                    self.provenance(tokens, &found.path.evidence, &prepared.log_priors)?;
+                Ok(Scored {
+                    tokens,
+                    score: found.score,
+                    posterior: token::posterior(&provenance, |id| self.is_special(id)),
+                    provenance,
+                })
+            });
+            self.candidates(scored, prepared, settings)
         })
         .collect()
+    }
+
+    /// Where each token behind the start token comes from; `joint` holds a number for each passage and
+    /// token.
+    pub(crate) fn provenance(
+        &self,
+        tokens: &[u32],
+        joint: &[f32],
+        log_priors: &[f32],
+    ) -> Result<Vec<TokenEvidence>, Error> {
+        let all = DecodeOptions {
+            skip_special_tokens: false,
+            clean_up: Some(false),
+        };
+        let pairs = tokens.iter().skip(1).zip(joint.chunks(log_priors.len()));
+        pairs
+            .map(|(&token, joint)| {
+                Ok(TokenEvidence {
+                    token,
+                    text: self.tokenizer.decode(&[token], all)?,
+                    passages: token::shares(joint, log_priors),
+                })
+            })
+            .collect()
     }
 
     fn find_by_sequence(
@@ -127,7 +150,7 @@ impl RagModel {
         encoded: &Encoded,
         settings: &GenerationSettings,
         options: &AnswerOptions,
-    ) -> Result<Vec<Found>, Error> {
+    ) -> Result<Vec<Vec<Candidate>>, Error> {
         let texts = run.iter().flat_map(|p| &p.texts);
         let groundings: Vec<Grounding> = texts.map(|t| settings.grounding(t.clone())).collect();
         let search = Search {
@@ -165,35 +188,39 @@ impl RagModel {
         ranked: &[Ranked],
         prepared: &Prepared<'_>,
         settings: &GenerationSettings,
-    ) -> Result<Found, Error> {
-        let best = ranked.first().ok_or(Error::NoAnswer)?;
-        let posterior = best.score.posterior(&prepared.log_priors);
-        let scored = ranked.iter().map(|r| (r.tokens.as_slice(), r.log_prob));
-        Ok(Found {
-            candidates: self.candidates(scored, prepared, &posterior, settings)?,
-            posterior,
-            tokens: Vec::new(),
-        })
+    ) -> Result<Vec<Candidate>, Error> {
+        let scored = ranked.iter().map(|ranked| {
+            Ok(Scored {
+                tokens: settings.cut(&ranked.tokens),
+                score: ranked.log_prob,
+                posterior: ranked.score.posterior(&prepared.log_priors),
+                provenance: Vec::new(),
+            })
+        });
+        self.candidates(scored, prepared, settings)
     }
 
     fn candidates<'a>(
         &self,
-        scored: impl Iterator<Item = (&'a [u32], f32)>,
+        scored: impl Iterator<Item = Result<Scored<'a>, Error>>,
         prepared: &Prepared<'_>,
-        posterior: &[f32],
         settings: &GenerationSettings,
     ) -> Result<Vec<Candidate>, Error> {
         scored
-            .map(|(tokens, score)| {
-                let tokens = settings.cut(tokens);
-                let text = match prepared.own_words(tokens, posterior, settings) {
+            .map(|scored| {
+                let scored = scored?;
+                let text = match prepared.own_words(scored.tokens, &scored.posterior, settings) {
                     Some(text) => text,
-                    None => self.tokenizer.decode(tokens, DecodeOptions::default())?,
+                    None => self
+                        .tokenizer
+                        .decode(scored.tokens, DecodeOptions::default())?,
                 };
                 Ok(Candidate {
                     text: text.trim().to_owned(),
-                    tokens: tokens.to_vec(),
-                    score,
+                    tokens: scored.tokens.to_vec(),
+                    score: scored.score,
+                    posterior: scored.posterior,
+                    provenance: scored.provenance,
                 })
             })
             .collect()
@@ -219,14 +246,14 @@ impl Prepared<'_> {
         })
     }
 
-    fn answer(&self, found: Found) -> Result<Answer, Error> {
-        let best = found.candidates.first().ok_or(Error::NoAnswer)?;
+    fn answer(&self, candidates: Vec<Candidate>) -> Result<Answer, Error> {
+        let best = candidates.first().ok_or(Error::NoAnswer)?;
         let text = best.text.clone();
         let passages = self
             .passages
             .iter()
             .zip(&self.log_priors)
-            .zip(&found.posterior);
+            .zip(&best.posterior);
         let passages = passages.map(|((passage, log_prior), posterior)| PassageEvidence {
             prior: log_prior.exp(),
             posterior: *posterior,
@@ -235,8 +262,7 @@ impl Prepared<'_> {
         Ok(Answer {
             passages: passages.collect(),
             text,
-            candidates: found.candidates,
-            tokens: found.tokens,
+            candidates,
         })
     }
 }

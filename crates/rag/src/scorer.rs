@@ -1,6 +1,6 @@
 //! Scores of next tokens, by the generator alone or marginalised over passages.
 
-use ragdex_models::bart::{Bart, Decoding, Encoded, log_mixture, log_softmax};
+use ragdex_models::bart::{Bart, Decoding, Encoded, Mixture, log_mixtures, log_normalisers};
 
 use crate::Error;
 
@@ -13,6 +13,10 @@ pub(crate) struct Scorer<'a> {
     vocab: usize,
     beams: usize,
     items: Vec<Item>,
+    /// The last step's logits, and for each row the log of their sum of exponentials; kept for
+    /// [`Scorer::evidence`] where passages are marginalised.
+    logits: Vec<f32>,
+    normalisers: Vec<f32>,
 }
 
 struct Item {
@@ -63,6 +67,8 @@ impl<'a> Scorer<'a> {
             vocab: bart.config().vocab_size,
             beams,
             items,
+            logits: Vec::new(),
+            normalisers: Vec::new(),
         })
     }
 
@@ -82,7 +88,22 @@ impl<'a> Scorer<'a> {
         if self.items.iter().all(|item| item.log_priors.is_none()) {
             return Ok(logits);
         }
-        Ok(self.marginal(logits))
+        self.logits = logits;
+        Ok(self.marginal())
+    }
+
+    /// Tells for each passage of an item `log p(z|x) p(token|x,z,y_<t)` behind what a beam was before
+    /// the last step; nothing for an item of one passage without priors.
+    pub(crate) fn evidence(&self, item: usize, beam: usize, token: u32) -> Vec<f32> {
+        let Some(log_priors) = &self.items[item].log_priors else {
+            return Vec::new();
+        };
+        let docs_before: usize = self.items[..item].iter().map(|item| item.n_docs).sum();
+        let joint = log_priors.iter().enumerate().map(|(doc, log_prior)| {
+            let row = (docs_before + doc) * self.beams + beam;
+            self.logits[row * self.vocab + token as usize] - self.normalisers[row] + log_prior
+        });
+        joint.collect()
     }
 
     /// Makes beam `i` of each item continue what its beam `parents[i]` was.
@@ -114,20 +135,21 @@ impl<'a> Scorer<'a> {
         Ok(self.decoding.keep_contexts(&contexts)?)
     }
 
-    fn marginal(&self, mut logits: Vec<f32>) -> Vec<f32> {
-        for row in logits.chunks_exact_mut(self.vocab) {
-            log_softmax(row);
-        }
-        let mut scores = Vec::with_capacity(self.items.len() * self.beams * self.vocab);
-        let mut rows = logits.chunks_exact(self.vocab);
+    /// Joins the logits of each beam's passages: `log Σ_z p(z|x) p(y_t|x,z,y_<t)`.
+    fn marginal(&mut self) -> Vec<f32> {
+        let rows: Vec<&[f32]> = self.logits.chunks_exact(self.vocab).collect();
+        self.normalisers = log_normalisers(&self.logits, self.vocab);
+        let mut mixtures: Vec<Mixture<'_>> = Vec::with_capacity(self.items.len() * self.beams);
+        let mut first = 0;
         for item in &self.items {
-            let own: Vec<&[f32]> = rows.by_ref().take(item.n_docs * self.beams).collect();
             let log_priors = item.log_priors.as_deref().unwrap_or(&[0.0]);
-            for beam in 0..self.beams {
-                let rows: Vec<&[f32]> = own[beam..].iter().step_by(self.beams).copied().collect();
-                scores.extend(log_mixture(&rows, log_priors));
+            for beam in first..first + self.beams {
+                let own = (beam..).step_by(self.beams).zip(log_priors);
+                let own = own.map(|(row, prior)| (rows[row], prior - self.normalisers[row]));
+                mixtures.push(own.unzip());
             }
+            first += item.n_docs * self.beams;
         }
-        scores
+        log_mixtures(&mixtures)
     }
 }

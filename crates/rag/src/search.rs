@@ -9,11 +9,37 @@ use crate::processors::Processors;
 use crate::scorer::Scorer;
 use crate::{Error, GenerationSettings};
 
+/// A sequence, and where its tokens come from.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Path {
+    /// From the start token to the end token, or to where the longest length cut it.
+    pub(crate) tokens: Vec<u32>,
+    /// For each token behind the start token, one number for each passage: what [`Evidence`] says.
+    pub(crate) evidence: Vec<f32>,
+}
+
+impl Path {
+    pub(crate) fn new(start: u32) -> Self {
+        Self {
+            tokens: vec![start],
+            evidence: Vec::new(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, token: u32, evidence: &[f32]) {
+        self.tokens.push(token);
+        self.evidence.extend(evidence);
+    }
+}
+
+/// Tells for a beam and its next token `log p(z|x) p(y_t|x,z,y_<t)` of each passage; nothing where an
+/// item has one passage only.
+pub(crate) type Evidence<'a> = &'a dyn Fn(usize, u32) -> Vec<f32>;
+
 /// A sequence found for an item.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Hypothesis {
-    /// From the start token to the end token, or to where the longest length cut it.
-    pub(crate) tokens: Vec<u32>,
+    pub(crate) path: Path,
     /// Beam search: the log-probability divided by the power of the length. Greedy search: the
     /// sum of the chosen scores.
     pub(crate) score: f32,
@@ -54,10 +80,15 @@ impl Search<'_> {
             let mut scores = scorer.step(&last)?;
             let vocab = scorer.vocab();
             let mut parents = Vec::with_capacity(last.len());
-            for (&item, scores) in active.iter().zip(scores.chunks_mut(vocab * self.beams())) {
-                let grounding = self.groundings.get(item);
-                let chosen = searches[item].step(&processors, grounding, scores, vocab)?;
-                parents.extend(chosen);
+            let rows = scores.chunks_mut(vocab * self.beams());
+            for (place, (&item, scores)) in active.iter().zip(rows).enumerate() {
+                let step = Step {
+                    processors: &processors,
+                    grounding: self.groundings.get(item),
+                    vocab,
+                    evidence: &|beam, token| scorer.evidence(place, beam, token),
+                };
+                parents.extend(searches[item].step(scores, &step)?);
             }
             scorer.reorder(&parents)?;
             let keep = |place: &usize| !searches[active[*place]].is_done();
@@ -77,18 +108,20 @@ impl Search<'_> {
     }
 }
 
+/// What an item's search needs beside scores.
+struct Step<'a> {
+    processors: &'a Processors<'a>,
+    grounding: Option<&'a Grounding>,
+    vocab: usize,
+    evidence: Evidence<'a>,
+}
+
 /// The search state of one item.
 trait ItemSearch {
     /// The last token of each beam.
     fn last(&self) -> Vec<u32>;
     /// Takes the scores of the next token, a row for each beam; gives the beams continued.
-    fn step(
-        &mut self,
-        processors: &Processors<'_>,
-        grounding: Option<&Grounding>,
-        scores: &mut [f32],
-        vocab: usize,
-    ) -> Result<Vec<usize>, Error>;
+    fn step(&mut self, scores: &mut [f32], step: &Step<'_>) -> Result<Vec<usize>, Error>;
     fn is_done(&self) -> bool;
     fn finish(self: Box<Self>) -> Vec<Hypothesis>;
 }
@@ -99,20 +132,14 @@ impl ItemSearch for BeamSearch<'_> {
         self.sequences().filter_map(last).collect()
     }
 
-    fn step(
-        &mut self,
-        processors: &Processors<'_>,
-        grounding: Option<&Grounding>,
-        scores: &mut [f32],
-        vocab: usize,
-    ) -> Result<Vec<usize>, Error> {
-        for (row, tokens) in scores.chunks_exact_mut(vocab).zip(self.sequences()) {
+    fn step(&mut self, scores: &mut [f32], step: &Step<'_>) -> Result<Vec<usize>, Error> {
+        for (row, tokens) in scores.chunks_exact_mut(step.vocab).zip(self.sequences()) {
             if log_softmax(row).is_nan() {
                 return Err(Error::NotANumber);
             }
-            processors.apply(tokens, row, grounding);
+            step.processors.apply(tokens, row, step.grounding);
         }
-        Ok(self.advance(scores, vocab))
+        Ok(self.advance(scores, step.vocab, step.evidence))
     }
 
     fn is_done(&self) -> bool {
@@ -136,7 +163,7 @@ impl<'a> GreedySearch<'a> {
         Self {
             settings,
             hypothesis: Hypothesis {
-                tokens: vec![settings.decoder_start_token_id],
+                path: Path::new(settings.decoder_start_token_id),
                 score: 0.0,
             },
             done: false,
@@ -146,26 +173,26 @@ impl<'a> GreedySearch<'a> {
 
 impl ItemSearch for GreedySearch<'_> {
     fn last(&self) -> Vec<u32> {
-        self.hypothesis.tokens.last().copied().into_iter().collect()
+        self.hypothesis
+            .path
+            .tokens
+            .last()
+            .copied()
+            .into_iter()
+            .collect()
     }
 
-    fn step(
-        &mut self,
-        processors: &Processors<'_>,
-        grounding: Option<&Grounding>,
-        scores: &mut [f32],
-        _vocab: usize,
-    ) -> Result<Vec<usize>, Error> {
+    fn step(&mut self, scores: &mut [f32], step: &Step<'_>) -> Result<Vec<usize>, Error> {
         if scores.iter().any(|score| score.is_nan()) {
             return Err(Error::NotANumber);
         }
-        let Hypothesis { tokens, score } = &mut self.hypothesis;
-        processors.apply(tokens, scores, grounding);
+        let Hypothesis { path, score } = &mut self.hypothesis;
+        step.processors.apply(&path.tokens, scores, step.grounding);
         let (token, best) = first_largest(scores);
-        tokens.push(token);
+        path.push(token, &(step.evidence)(0, token));
         *score += best;
         self.done = self.settings.eos_token_ids.contains(&token)
-            || tokens.len() >= self.settings.max_length;
+            || path.tokens.len() >= self.settings.max_length;
         Ok(vec![0])
     }
 

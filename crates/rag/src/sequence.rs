@@ -108,7 +108,7 @@ impl Ranking<'_> {
         let mut proposals: Vec<Proposal> = Vec::new();
         for (passage, own) in hypotheses.iter().enumerate() {
             for hypothesis in own {
-                let tokens = fill(&hypothesis.tokens);
+                let tokens = fill(&hypothesis.path.tokens);
                 match proposals.iter_mut().find(|p| p.tokens == tokens) {
                     Some(known) if self.do_deduplication => known.proposed_by.push(passage),
                     _ => proposals.push(Proposal {
@@ -128,7 +128,7 @@ impl Ranking<'_> {
     /// counts as no token there), and RAG-Sequence then scores those end tokens too. Grounded
     /// decoding, which the reference does not have, does without.
     fn fill(&self, hypotheses: &[Vec<Hypothesis>]) -> impl Fn(&[u32]) -> Vec<u32> {
-        let lengths = hypotheses.iter().flatten().map(|h| h.tokens.len());
+        let lengths = hypotheses.iter().flatten().map(|h| h.path.tokens.len());
         let longest = lengths.max().unwrap_or(0);
         let as_reference = self.settings.num_beams > 1 && self.groundings.is_empty();
         let end = self.settings.eos_token_ids.first().copied();

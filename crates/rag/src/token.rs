@@ -1,6 +1,6 @@
 //! RAG-Token: passages are marginalised at every token.
 
-use ragdex_models::bart::{Bart, Encoded};
+use ragdex_models::bart::{Bart, Encoded, log_sum_exp};
 
 use crate::loss::normalised;
 use crate::scorer::Scorer;
@@ -23,27 +23,14 @@ pub(crate) fn generate(
     Ok(found)
 }
 
-/// How much each passage contributes to each token of a sequence behind its start token.
-pub(crate) fn evidence(
-    bart: &Bart,
-    encoded: &Encoded,
-    tokens: &[u32],
-    log_priors: &[f32],
-) -> Result<Vec<TokenEvidence>, Error> {
-    let outputs = &tokens[1..];
-    let inputs = &tokens[..outputs.len()];
-    let n_docs = log_priors.len();
-    let mut decoding = bart.decode(encoded.clone(), 1)?;
-    let scores = decoding.score(&inputs.repeat(n_docs), &outputs.repeat(n_docs))?;
-    let evidence = outputs.iter().enumerate().map(|(t, &token)| {
-        let scores = scores[t..].iter().step_by(outputs.len());
-        let joint = scores.zip(log_priors).map(|(s, prior)| s.log_prob + prior);
-        TokenEvidence {
-            token,
-            passages: normalised(joint.collect(), log_priors),
-        }
-    });
-    Ok(evidence.collect())
+/// `r_t(z)` of one token: `joint` holds `log p(z|x) p(y_t|x,z,y_<t)` of each passage.
+pub(crate) fn shares(joint: &[f32], log_priors: &[f32]) -> Vec<f32> {
+    normalised(joint.to_vec(), log_priors)
+}
+
+/// `log Σ_z p(z|x) p(y_t|x,z,y_<t)`, summed over the tokens.
+pub(crate) fn log_prob<'a>(joint: impl Iterator<Item = &'a [f32]>) -> f32 {
+    joint.map(log_sum_exp).sum()
 }
 
 /// The mean over the tokens that are not special; over all when all are.

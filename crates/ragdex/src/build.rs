@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use ragdex_core::{Document, Stage, Unit, Vectors};
 use ragdex_corpus::{Format, KeySet, Shard, Splitter};
-use ragdex_models::{EncoderPair, PassageText};
+use ragdex_models::{EncoderPair, PassageText, Precision};
 use ragdex_store::{
     DocumentMeta, Draft, EmbeddingShape, EncoderPair as RecordedPair, Index, PassageRecord,
     SplitWriter, StagedPart, Staging, Store, Writer,
@@ -14,17 +14,21 @@ use ragdex_store::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::checkpoints::fetch_named;
+use crate::embed::embed_staged;
 use crate::feed::{Feed, reads_stdin};
-use crate::kb::GENERATOR;
-use crate::models::{absolute_name, open_generator, open_pair, record};
+use crate::indexes::{Graphs, make_indexes, note_plan};
+use crate::models::{open_generator, open_pair, record};
 use crate::plan::plan;
 use crate::presets::{MINI, licences};
+use crate::recorded::Recorded;
 use crate::results::{BuildReport, BuildTimes, DocumentCounts, PassageCounts};
+use crate::split_source::SplitSource;
 use crate::vectors::TakenVectors;
 use crate::{BuildOptions, Context, Error, Result};
 
-/// Passages encoded in one call: enough work for all threads, and 6 MB of vectors of 768 dimensions.
-const ENCODE_PASSAGES: usize = 2048;
+/// The name in the manifest's source of the host of the wiki.
+pub(crate) const WIKI: &str = "wiki";
 
 /// Passages that are embedded for comparison before vectors are taken over.
 const COMPARED_PASSAGES: usize = 8;
@@ -54,6 +58,7 @@ pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Resu
         });
     }
     Splitter::new(options.splitting)?;
+    fetch_named(&options.models, context)?;
     let encoders = open_pair(&options.models, context)?;
     check_generator(options, context)?;
     let plan = plan(path, options, &encoders)?;
@@ -88,13 +93,14 @@ pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Resu
 
 /// Whether the sources are to blame, so that the pieces made of them are worth nothing. Whatever else goes
 /// wrong, hours of embedding are kept for the next run.
-fn is_bad_source(error: &Error) -> bool {
+pub(crate) fn is_bad_source(error: &Error) -> bool {
     match error {
         Error::EmptyCorpus { .. }
         | Error::SeveralWikis { .. }
         | Error::Vectors { .. }
         | Error::ForeignVectors { .. } => true,
         Error::Corpus(error) => error.is_bad_input(),
+        Error::SplitFolder(error) => !error.is_transient(),
         _ => false,
     }
 }
@@ -104,7 +110,10 @@ fn is_bad_source(error: &Error) -> bool {
 fn check_generator(options: &BuildOptions, context: &Context<'_>) -> Result<()> {
     match &*options.models.generator {
         MINI => Ok(()),
-        name => open_generator(name, &options.models.question_encoder, context).map(drop),
+        name => {
+            let question_encoder = &options.models.question_encoder;
+            open_generator(name, question_encoder, Precision::default(), context).map(drop)
+        }
     }
 }
 
@@ -138,6 +147,8 @@ struct ReadSummary {
     skipped: BTreeMap<String, u64>,
     /// Vectors to take over instead of embedding.
     vectors: Option<TakenVectors>,
+    /// The host of the wiki that was read.
+    wiki: Option<String>,
 }
 
 /// One build under way.
@@ -151,6 +162,7 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn run(mut self, staging: Staging<'_>, started: Instant) -> Result<BuildReport> {
+        self.tell_plan(None);
         let summary = self.split(&staging)?;
         let parts = staging.parts()?;
         let passages = parts.iter().map(StagedPart::n_passages).sum();
@@ -159,14 +171,17 @@ impl Build<'_> {
                 sources: self.options.sources.clone(),
             });
         }
+        self.tell_plan(Some(passages));
         let embedding = Instant::now();
         match &summary.vectors {
             Some(vectors) => self.take_over(&staging, &parts, vectors, passages)?,
-            None => self.embed(&staging, &parts, passages)?,
+            None => self.embed(&staging, &parts)?,
         }
         self.times.embed = embedding.elapsed().as_secs_f64();
         let committing = Instant::now();
-        let snapshot = staging.prepare(self.draft())?.commit()?;
+        let indexes = &self.options.indexes;
+        let indexes = make_indexes(&staging, &[], indexes, Graphs::Kept, self.context)?;
+        let snapshot = staging.prepare(self.draft(&summary, indexes)?)?.commit()?;
         self.times.index = committing.elapsed().as_secs_f64();
         self.times.total = started.elapsed().as_secs_f64();
         Ok(BuildReport {
@@ -198,6 +213,9 @@ impl Build<'_> {
         {
             return Ok(serde_json::from_value(summary).unwrap_or_default());
         }
+        if let Some(source) = SplitSource::find(&self.options.sources, &self.options.reading)? {
+            return self.copy(staging, &source);
+        }
         let options = self.options;
         let mut read_options =
             options
@@ -217,6 +235,29 @@ impl Build<'_> {
         let splitting = Instant::now();
         parts.finish(&json!(summary))?;
         self.times.split += splitting.elapsed().as_secs_f64();
+        Ok(summary)
+    }
+
+    /// Takes documents and passages as a split left them.
+    fn copy(&mut self, staging: &Staging<'_>, source: &SplitSource) -> Result<ReadSummary> {
+        let started = Instant::now();
+        let mut parts = staging.split_writer(self.options.part_passages)?;
+        let limit = self.options.reading.limit;
+        let copied = source.copy(&mut parts, limit, self.context)?;
+        let summary = ReadSummary {
+            documents: copied.documents,
+            skipped: copied.skipped,
+            wiki: None,
+            vectors: source.vectors(
+                self.encoders.context().description(),
+                self.shape(),
+                copied.left_out,
+                copied.is_whole,
+                self.context,
+            )?,
+        };
+        parts.finish(&json!(summary))?;
+        self.times.split = started.elapsed().as_secs_f64();
         Ok(summary)
     }
 
@@ -262,50 +303,16 @@ impl Build<'_> {
             documents: feed.n_used(),
             skipped,
             vectors: feed.vectors(),
+            wiki,
         })
     }
 
     /// Embeds the parts that have no vectors yet.
-    fn embed(&self, staging: &Staging<'_>, parts: &[StagedPart], total: u64) -> Result<()> {
-        let reporter = self.context.reporter;
-        reporter.start(Stage::Embed, Unit::Passages, Some(total));
-        let finished = parts.iter().filter(|part| part.embedded().is_some());
-        let done = std::sync::atomic::AtomicU64::new(finished.map(StagedPart::n_passages).sum());
-        let on_progress = |n: usize| {
-            let before = done.fetch_add(n as u64, std::sync::atomic::Ordering::Relaxed);
-            reporter.advance(Stage::Embed, before + n as u64);
-        };
-        for part in parts.iter().filter(|part| part.embedded().is_none()) {
-            self.embed_part(staging, part, &on_progress)?;
-        }
-        reporter.finish(Stage::Embed);
-        Ok(())
-    }
-
-    fn embed_part(
-        &self,
-        staging: &Staging<'_>,
-        part: &StagedPart,
-        on_progress: &(dyn Fn(usize) + Sync),
-    ) -> Result<()> {
-        let encoder = self.encoders.context();
-        let shape = self.shape();
+    fn embed(&self, staging: &Staging<'_>, parts: &[StagedPart]) -> Result<()> {
         let mut options = self.context.encode_options();
-        options.on_progress = on_progress;
-        let mut writer = staging.embeddings_writer(part, shape);
-        let mut passages = staging.passages(part)?;
-        loop {
-            let records = passages.by_ref().take(ENCODE_PASSAGES);
-            let records = records.collect::<Result<Vec<PassageRecord>, _>>()?;
-            if records.is_empty() {
-                break;
-            }
-            let texts: Vec<PassageText<'_>> = records.iter().map(text).collect();
-            let vectors = encoder.encode_passages(&texts, &options)?;
-            let vectors = Vectors::f32(&vectors, shape.dim).expect("rows of the encoder's width");
-            writer.push(vectors)?;
-        }
-        Ok(writer.finish()?)
+        options.batch_tokens = self.options.batch_tokens;
+        let (encoder, reporter) = (self.encoders.context(), self.context.reporter);
+        embed_staged(staging, parts, encoder, self.shape(), &options, reporter)
     }
 
     /// Writes vectors that the source holds, after a look whether they are the encoder's own.
@@ -388,6 +395,19 @@ impl Build<'_> {
         Ok(())
     }
 
+    /// Tells what vectors and indexes will take.
+    fn tell_plan(&self, passages: Option<u64>) {
+        let shape = self.shape();
+        let indexes = &self.options.indexes;
+        note_plan(
+            shape.dim,
+            shape.element,
+            passages,
+            indexes,
+            self.context.reporter,
+        );
+    }
+
     fn shape(&self) -> EmbeddingShape {
         EmbeddingShape {
             dim: self.encoders.context().dim(),
@@ -395,33 +415,42 @@ impl Build<'_> {
         }
     }
 
-    fn draft(&self) -> Draft {
+    fn draft(&self, summary: &ReadSummary, indexes: Vec<Index>) -> Result<Draft> {
         let models = &self.options.models;
         let sources = self.options.sources.iter();
         let sources: Vec<Value> = sources.map(|path| json!(path.to_string_lossy())).collect();
-        let exact = Index {
-            kind: "exact".into(),
-            parameters: Map::new(),
-            files: Vec::new(),
-        };
-        Draft {
+        Ok(Draft {
             created: SystemTime::now(),
+            command: "build".into(),
             encoder: Some(RecordedPair {
                 context: record(self.encoders.context().description()),
                 question: record(self.encoders.question().description()),
             }),
             splitting: object(json!(self.options.splitting)),
-            indexes: vec![exact],
-            source: object(json!({"paths": sources, "format": self.options.reading.format.name()})),
+            indexes,
+            source: source_of(
+                &sources,
+                self.options.reading.format,
+                summary.wiki.as_deref(),
+            ),
             licences: licences(models),
-            build: object(json!({ GENERATOR: absolute_name(&models.generator) })),
+            build: Recorded::of(self.options)?.into_map(),
             ..Draft::default()
-        }
+        })
     }
 }
 
+/// What the manifest tells of the sources.
+pub(crate) fn source_of(paths: &[Value], format: Format, wiki: Option<&str>) -> Map<String, Value> {
+    let mut source = object(json!({"paths": paths, "format": format.name()}));
+    if let Some(wiki) = wiki {
+        source.insert(WIKI.into(), wiki.into());
+    }
+    source
+}
+
 /// Refuses a second wiki: its pages would be taken for those of the first, whose ids they share.
-fn check_wiki(first: &mut Option<String>, document: &Document) -> Result<()> {
+pub(crate) fn check_wiki(first: &mut Option<String>, document: &Document) -> Result<()> {
     let url = document.url.as_deref();
     let Some(found) = url.and_then(|url| url.split('/').nth(2)) else {
         return Ok(());
@@ -439,7 +468,7 @@ fn check_wiki(first: &mut Option<String>, document: &Document) -> Result<()> {
     }
 }
 
-fn text(record: &PassageRecord) -> PassageText<'_> {
+pub(crate) fn text(record: &PassageRecord) -> PassageText<'_> {
     PassageText {
         title: &record.passage.title,
         text: &record.passage.text,
@@ -451,7 +480,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
     product(a, b) / (product(a, a) * product(b, b)).sqrt()
 }
 
-fn object(value: Value) -> Map<String, Value> {
+pub(crate) fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
         _ => Map::new(),

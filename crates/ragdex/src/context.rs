@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::str::FromStr;
 
 use ragdex_core::{Cancel, Reporter};
-use ragdex_models::EncodeOptions;
+use ragdex_models::{Device, DeviceChoice, Devices, EncodeOptions};
 
 use crate::{Error, Result};
 
-/// The surroundings of a call: nothing here changes a result.
+/// The surroundings of a call: nothing here changes a result, but for the rounding of vectors on GPUs.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The models inside the program, if it has any.
@@ -18,11 +17,14 @@ pub struct Context<'a> {
     pub reporter: &'a dyn Reporter,
     /// Stops the work.
     pub cancel: &'a Cancel,
-    /// Where models run.
-    pub device: Device,
+    /// Where models run: passages on all of these devices, questions and the generator on the first.
+    pub devices: &'a Devices,
     /// Threads to work with.
     pub threads: NonZeroUsize,
 }
+
+/// The devices of a context that names none.
+static PROCESSOR: Devices = Devices::new(DeviceChoice::Cpu);
 
 impl<'a> Context<'a> {
     /// No bundled models, the CPU, all cores.
@@ -31,9 +33,23 @@ impl<'a> Context<'a> {
             bundled: None,
             reporter,
             cancel,
-            device: Device::Cpu,
+            devices: &PROCESSOR,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
+    }
+
+    /// The devices, opened by the first call.
+    ///
+    /// # Errors
+    /// Those of [`Devices::open`].
+    pub(crate) fn open_devices(&self) -> Result<&'a [Device]> {
+        Ok(self.devices.open(self.reporter)?)
+    }
+
+    /// The device of questions and of the generator.
+    pub(crate) fn first_device(&self) -> Result<Device> {
+        let devices = self.open_devices()?;
+        Ok(devices.first().cloned().unwrap_or(Device::Cpu))
     }
 
     pub(crate) fn encode_options(&self) -> EncodeOptions<'static> {
@@ -48,7 +64,7 @@ impl fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
             .field("bundled", &self.bundled.is_some())
-            .field("device", &self.device)
+            .field("devices", &self.devices)
             .field("threads", &self.threads)
             .finish_non_exhaustive()
     }
@@ -67,44 +83,6 @@ pub struct Bundled {
     pub tokenizer_config: &'static [u8],
 }
 
-/// Where models run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Device {
-    /// The processor.
-    #[default]
-    Cpu,
-}
-
-/// A device that this program cannot use.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DeviceError {
-    /// A device whose support is not compiled in.
-    #[error("this program is built without support for `{name}`; `cpu` or `auto` expected")]
-    NotCompiledIn {
-        /// The device.
-        name: String,
-    },
-    /// No such device.
-    #[error("`cpu`, `cuda`, `metal` or `auto` expected, found `{name}`")]
-    Unknown {
-        /// The text.
-        name: String,
-    },
-}
-
-impl FromStr for Device {
-    type Err = DeviceError;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let kind = name.split(':').next().unwrap_or(name);
-        match kind {
-            "auto" | "cpu" if kind == name => Ok(Self::Cpu),
-            "cuda" | "metal" => Err(DeviceError::NotCompiledIn { name: name.into() }),
-            _ => Err(DeviceError::Unknown { name: name.into() }),
-        }
-    }
-}
-
 /// Sizes the pool of threads that searching and generating share; once, before any other call.
 ///
 /// # Errors
@@ -118,23 +96,4 @@ pub fn set_threads(threads: NonZeroUsize) -> Result<()> {
             threads: threads.get(),
             source,
         })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn devices_are_named() {
-        assert_eq!("auto".parse(), Ok(Device::Cpu));
-        assert_eq!("cpu".parse(), Ok(Device::Cpu));
-        for name in ["cuda", "cuda:0,1", "metal"] {
-            let error = DeviceError::NotCompiledIn { name: name.into() };
-            assert_eq!(name.parse::<Device>(), Err(error));
-        }
-        for name in ["", "abacus", "cpu:1"] {
-            let error = DeviceError::Unknown { name: name.into() };
-            assert_eq!(name.parse::<Device>(), Err(error));
-        }
-    }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use ragdex_core::Cancelled;
 
+use crate::IndexKind;
+
 /// A result with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -32,15 +34,54 @@ pub enum Error {
     /// Reading or writing the knowledge base.
     #[error(transparent)]
     Store(#[from] ragdex_store::Error),
+    /// Reading a folder of passages, or writing their vectors into it.
+    #[error(transparent)]
+    SplitFolder(ragdex_store::Error),
     /// Loading or running an encoder.
     #[error(transparent)]
     Models(#[from] ragdex_models::Error),
+    /// Finding or fetching a model.
+    #[error(transparent)]
+    Hub(#[from] ragdex_hub::Error),
+    /// A folder was named where a model of the hub is fetched.
+    #[error("`{}` is a folder: there is nothing to fetch", path.display())]
+    IsFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder that is to be made is there.
+    #[error("`{}`: is there already", path.display())]
+    TargetExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder that is to be replaced holds something else than a model.
+    #[error("`{}`: holds no model that could be replaced", path.display())]
+    TargetNoModel {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Searching.
     #[error(transparent)]
     Index(#[from] ragdex_index::Error),
     /// Generating.
     #[error(transparent)]
     Rag(#[from] ragdex_rag::Error),
+    /// Reading or writing files of others.
+    #[error(transparent)]
+    Exchange(#[from] ragdex_exchange::Error),
+    /// A folder to write into that holds something already.
+    #[error("`{}`: a new or empty folder expected, found files", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A snapshot without passages.
+    #[error("snapshot {snapshot} holds no passage")]
+    NoVectors {
+        /// Its number.
+        snapshot: u64,
+    },
     /// The sources gave no passage.
     #[error("the sources hold no document with text: {}", display_paths(sources))]
     EmptyCorpus {
@@ -55,6 +96,36 @@ pub enum Error {
         /// The host of another.
         found: String,
     },
+    /// The source lacks most of the documents.
+    #[error(
+        "`{}`: {removed} of {before} documents are not in the source and would be dropped", path.display()
+    )]
+    Shrinks {
+        /// The knowledge base.
+        path: PathBuf,
+        /// Documents in the current snapshot.
+        before: u64,
+        /// Those that would go.
+        removed: u64,
+    },
+    /// Nothing of what is to be removed is there.
+    #[error("`{}`: no document `{}`{}", path.display(), name.escape_debug(), and_more(*more))]
+    NoSuchDocument {
+        /// The knowledge base.
+        path: PathBuf,
+        /// The first key or title that was asked for.
+        name: String,
+        /// How many others were asked for.
+        more: usize,
+    },
+    /// Going back to where one is.
+    #[error("`{}`: snapshot {snapshot} is the current one", path.display())]
+    IsCurrent {
+        /// The knowledge base.
+        path: PathBuf,
+        /// The snapshot.
+        snapshot: u64,
+    },
     /// Documents that give no passage.
     #[error("{documents} documents gave no passage by the rule `{rule}`")]
     NoPassages {
@@ -62,6 +133,18 @@ pub enum Error {
         documents: u64,
         /// The splitting rule.
         rule: String,
+    },
+    /// Folders of a split beside sources that are to be read.
+    #[error("`{}`: a folder of `ragdex split` expected, as the other sources are", other.display())]
+    MixedSources {
+        /// A source that is none.
+        other: PathBuf,
+    },
+    /// A split that wrote text, which cannot be embedded.
+    #[error("`{}`: Parquet files of passages expected, found none", path.display())]
+    NoParquet {
+        /// The folder.
+        path: PathBuf,
     },
     /// Passages with ids of their own and others for one table.
     #[error("`{}`: passages that have ids and documents that have none cannot share a table", path.display())]
@@ -113,6 +196,32 @@ pub enum Error {
         /// The title of the passage.
         title: String,
     },
+    /// A file of passages, questions or answers that cannot be read.
+    #[error("`{}`: cannot be read", path.display())]
+    OpenGiven {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A line of a file of passages, questions or answers that is not as it should be.
+    #[error("`{}`: line {line}: {what}", path.display())]
+    Given {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is expected, and what was found.
+        what: String,
+    },
+    /// Vectors to search for that are not as wide as those of the knowledge base.
+    #[error("{expected}-dimensional vectors expected, found {found}")]
+    VectorWidth {
+        /// The width in the knowledge base.
+        expected: usize,
+        /// The width found.
+        found: usize,
+    },
     /// Encoders of different vector spaces.
     #[error(
         "the question encoder `{question}` gives {question_dim}-dimensional vectors, the passages have {passage_dim} dimensions (`{context}`)"
@@ -162,7 +271,7 @@ pub enum Error {
         name: String,
     },
     /// The generator reads more passages than there are.
-    #[error("{n_docs} passages for each question asked for, the knowledge base holds {passages}")]
+    #[error("{n_docs} passages for each question asked for, there are {passages}")]
     TooFewPassages {
         /// Passages asked for.
         n_docs: usize,
@@ -177,6 +286,54 @@ pub enum Error {
         /// The others.
         more: Vec<ragdex_store::Error>,
     },
+    /// A scan copy that is not that of the vectors beside it.
+    #[error("`{}`: {source}", path.display())]
+    ScanCopy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ragdex_index::CodesError,
+    },
+    /// No kind of index of this name.
+    #[error("`exact` or `hnsw` expected, found `{name}`")]
+    UnknownIndex {
+        /// The name.
+        name: String,
+    },
+    /// A kind of index that a knowledge base does not have.
+    #[error("`{}`: no index of kind `{kind}`; it has {}", path.display(), kinds.join(", "))]
+    NoSuchIndex {
+        /// The knowledge base.
+        path: PathBuf,
+        /// The kind asked for.
+        kind: IndexKind,
+        /// The kinds there are.
+        kinds: Vec<String>,
+    },
+    /// Every index would be dropped.
+    #[error("`{}`: at least one index expected, found none left", path.display())]
+    NoIndexLeft {
+        /// The knowledge base.
+        path: PathBuf,
+    },
+    /// A file of an index.
+    #[error("`{}`: {source}", path.display())]
+    IndexFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ragdex_index::Error,
+    },
+    /// What a manifest says of an index contradicts itself.
+    #[error("`{}`: parameters of the index `{kind}` that fit its files and the parts expected in snapshot {snapshot}, found others", path.display())]
+    IndexParameters {
+        /// The knowledge base.
+        path: PathBuf,
+        /// The snapshot.
+        snapshot: u64,
+        /// The kind of index.
+        kind: IndexKind,
+    },
     /// The thread pool could not be set up.
     #[error("{threads} threads could not be started")]
     Threads {
@@ -184,6 +341,12 @@ pub enum Error {
         threads: usize,
         /// What the pool says.
         source: rayon::ThreadPoolBuildError,
+    },
+    /// A thread could not be started.
+    #[error("a thread could not be started")]
+    Thread {
+        /// What the system says.
+        source: std::io::Error,
     },
     /// The work was stopped.
     #[error(transparent)]
@@ -197,15 +360,41 @@ impl Error {
             Self::Cancelled(_)
             | Self::Corpus(ragdex_corpus::Error::Cancelled(_))
             | Self::Store(ragdex_store::Error::Cancelled(_))
+            | Self::SplitFolder(ragdex_store::Error::Cancelled(_))
             | Self::Models(ragdex_models::Error::Cancelled(_))
+            | Self::Hub(ragdex_hub::Error::Cancelled(_))
             | Self::Index(ragdex_index::Error::Cancelled(_))
+            | Self::IndexFile {
+                source: ragdex_index::Error::Cancelled(_),
+                ..
+            }
             | Self::Rag(ragdex_rag::Error::Cancelled(_)) => ErrorKind::Cancelled,
             Self::Store(ragdex_store::Error::Unfinished { .. }) => ErrorKind::BadInput,
-            Self::Store(error) if error.is_transient() => ErrorKind::Failed,
+            Self::Store(error) | Self::SplitFolder(error) if error.is_transient() => {
+                ErrorKind::Failed
+            }
+            Self::Hub(error) if error.is_transient() => ErrorKind::Failed,
+            Self::Models(ragdex_models::Error::Write { .. })
+            | Self::Rag(ragdex_rag::Error::Models(ragdex_models::Error::Write { .. })) => {
+                ErrorKind::Failed
+            }
             Self::Corpus(ragdex_corpus::Error::Read { .. })
-            | Self::Models(ragdex_models::Error::Threads(_) | ragdex_models::Error::Candle(_))
+            | Self::Models(
+                ragdex_models::Error::Threads(_)
+                | ragdex_models::Error::Candle(_)
+                | ragdex_models::Error::DeviceFailed { .. }
+                | ragdex_models::Error::DeviceMemory { .. },
+            )
             | Self::Store(ragdex_store::Error::Arrow { .. })
+            | Self::SplitFolder(ragdex_store::Error::Arrow { .. })
+            | Self::Thread { .. }
+            | Self::Index(ragdex_index::Error::Library { .. })
+            | Self::IndexFile {
+                source: ragdex_index::Error::Library { .. },
+                ..
+            }
             | Self::Threads { .. } => ErrorKind::Failed,
+            Self::Exchange(error) if !error.is_bad_input() => ErrorKind::Failed,
             _ => ErrorKind::BadInput,
         }
     }
@@ -213,31 +402,69 @@ impl Error {
     /// What the user can do, where there is anything to do.
     pub fn hint(&self) -> Option<String> {
         if self.kind() == ErrorKind::Cancelled {
-            return Some("run the same command again: finished pieces of a build are kept".into());
+            return Some("run the same command again: what is finished is kept".into());
         }
-        Some(match self {
-            Self::Corpus(error) => return error.hint(),
-            Self::Store(ragdex_store::Error::OtherPlan { .. }) => {
+        match self {
+            Self::Corpus(error) => error.hint(),
+            Self::Store(ragdex_store::Error::OtherPlan { .. }) => Some(
                 "run that command again to finish it, or add `--restart` to throw its work away"
-                    .into()
-            }
+                    .into(),
+            ),
             Self::Store(ragdex_store::Error::SourceChanged { .. }) => {
-                "add `--restart` to begin anew with the source as it is now".into()
+                Some("add `--restart` to begin anew with the source as it is now".into())
             }
+            Self::Store(error) => error.hint(),
+            Self::SplitFolder(error) => split_folder_hint(error),
+            Self::Models(error) => error.hint(),
+            Self::Index(error) | Self::IndexFile { source: error, .. } => error.hint(),
+            Self::Hub(error) => error.hint(),
+            Self::Rag(error) => error.hint(),
+            Self::Exchange(error) => error.hint(),
+            Self::Cancelled(_) => None,
+            own => own.own_hint(),
+        }
+    }
+
+    /// The remedy of what no library below knows.
+    fn own_hint(&self) -> Option<String> {
+        Some(match self {
             Self::Split(_) => "choose fewer `--overlap` words than `--words`".into(),
-            Self::Store(error) => return error.hint(),
-            Self::Models(error) => return error.hint(),
-            Self::Index(error) => return error.hint(),
-            Self::Rag(error) => return error.hint(),
+            Self::UnknownIndex { .. } => "see `ragdex index --help`".into(),
+            Self::NoSuchIndex { kind, .. } => {
+                format!("make it: `ragdex index KB --index {kind}`")
+            }
+            Self::NoIndexLeft { .. } => "add `--index exact`, which takes no space".into(),
+            Self::IndexParameters { kind, .. } => {
+                format!("build it anew: `ragdex index KB --index {kind}`")
+            }
+            Self::IsFolder { .. } => "take the folder as it is wherever a model is named".into(),
+            Self::TargetExists { .. } => "name a new folder, or add `--force` to replace it".into(),
+            Self::TargetNoModel { .. } => "name a new folder: `--force` replaces models only".into(),
+            Self::NotEmpty { .. } => "name another folder, or add `--force` to replace this one".into(),
+            Self::NoVectors { .. } => "export a snapshot that has passages: see `ragdex info`".into(),
             Self::EmptyCorpus { .. } => {
                 "check the path and `--format`; a document needs a text".into()
             }
             Self::SeveralWikis { .. } => "build a knowledge base for each wiki".into(),
+            Self::Shrinks { .. } => {
+                "check that the source is the whole corpus; `--allow-shrink` drops them, `ragdex add` keeps all \
+                 that the source lacks"
+                    .into()
+            }
+            Self::NoSuchDocument { .. } => {
+                "name documents by key, as `document` in the results of `ragdex search --json`, or with `--title`"
+                    .into()
+            }
+            Self::IsCurrent { .. } => "see `ragdex history` for the others".into(),
             Self::NoPassages { .. } => {
                 "`dpr` leaves out documents shorter than a passage, and `--tail drop` short ends: choose another \
                  `--splitter` or `--tail`, or fewer `--words`"
                     .into()
             }
+            Self::MixedSources { .. } => {
+                "split the other source too, or read all of them by naming a `--format`".into()
+            }
+            Self::NoParquet { .. } => "split the source again `--to parquet`".into(),
             Self::MixedIds { .. } => {
                 "split them into tables of their own, or write `--to parquet` or `jsonl`".into()
             }
@@ -252,6 +479,17 @@ impl Error {
             }
             Self::ForeignVectors { .. } => {
                 "name the encoder that made the vectors, or embed anew with `--embeddings-column none`"
+                    .into()
+            }
+            Self::OpenGiven { .. } => "check the path and its permissions".into(),
+            Self::Given { .. } => {
+                "JSON lines expected: passages `{\"title\", \"text\", \"score\"}`, or questions \
+                 `{\"question\", \"passages\": […], \"answers\": […]}`"
+                    .into()
+            }
+            Self::VectorWidth { .. } => {
+                "encode the questions with the encoder that belongs to the one of the passages: \
+                 `ragdex info` names it"
                     .into()
             }
             Self::EncoderPair { .. } => {
@@ -274,9 +512,46 @@ impl Error {
             Self::Damaged { .. } => {
                 "copy the files named back from a backup, or build the knowledge base anew".into()
             }
-            Self::Threads { .. } => "ask for fewer with `--threads`".into(),
-            Self::Cancelled(_) => return None,
+            Self::ScanCopy { source, .. } => source.hint(),
+            Self::Threads { .. } | Self::Thread { .. } => {
+                "ask for fewer with `--threads`, or raise the limit of processes".into()
+            }
+            _ => return None,
         })
+    }
+}
+
+/// What helps where a folder of passages is to blame, not a knowledge base.
+fn split_folder_hint(error: &ragdex_store::Error) -> Option<String> {
+    use ragdex_store::Error as Store;
+    match error {
+        Store::Checksum { path, .. } | Store::DamagedSplit { path, .. }
+            if path.ends_with("embed.json") =>
+        {
+            Some("begin anew with `ragdex embed --restart`".into())
+        }
+        Store::Missing { .. }
+        | Store::Length { .. }
+        | Store::Checksum { .. }
+        | Store::Malformed { .. }
+        | Store::Json { .. }
+        | Store::Parquet { .. }
+        | Store::Rows { .. } => Some(
+            "the folder is damaged: copy the file back, or split the source again with `--restart`; \
+             `ragdex embed` makes lost vectors anew"
+                .into(),
+        ),
+        Store::Locked { .. } => {
+            Some("wait until it is done; all else was made, and is kept".into())
+        }
+        error => error.hint(),
+    }
+}
+
+fn and_more(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        more => format!(", nor {more} others"),
     }
 }
 

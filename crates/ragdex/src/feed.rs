@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ragdex_core::{Document, Stage, Unit};
-use ragdex_corpus::{ReadOptions, Source, Summary};
+use ragdex_corpus::{Item, ReadOptions, Source, Summary};
 
 use crate::plan::STDIN;
-use crate::vectors::TakenVectors;
+use crate::vectors::{TakenVectors, VectorsOf};
 use crate::{Context, Reading, Result};
 
 /// Documents between two reports of progress: a line for each would be most of the work.
@@ -59,15 +59,32 @@ impl<'a> Feed<'a> {
         })
     }
 
-    /// The next document; `None` at the end and at the limit.
+    /// The next document; `None` at the end and at the limit. Those whose version is known are passed over.
     pub(crate) fn next(&mut self) -> Result<Option<Document>> {
+        loop {
+            match self.next_item()? {
+                Some(Item::Document(document)) => return Ok(Some(document)),
+                Some(Item::Unchanged(_)) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// The next document, parsed or known; `None` at the end and at the limit.
+    pub(crate) fn next_item(&mut self) -> Result<Option<Item>> {
         if self.given >= self.limit {
             return Ok(None);
         }
         let waiting = Instant::now();
-        let document = self.source.next().transpose()?;
+        let item = self.source.read().transpose()?;
         self.seconds += waiting.elapsed().as_secs_f64();
-        Ok(document)
+        Ok(item)
+    }
+
+    /// Counts the document given last, of which nothing was made: it is as it was.
+    pub(crate) fn passed(&mut self, total: u64) {
+        self.given += 1;
+        self.report(total);
     }
 
     /// Counts the document given last, of which `n_passages` passages were made, and tells how far the work
@@ -80,6 +97,10 @@ impl<'a> Feed<'a> {
             self.left_out.extend(self.records..records - 1);
             self.records = records;
         }
+        self.report(total);
+    }
+
+    fn report(&self, total: u64) {
         if self.given.is_multiple_of(REPORT_EVERY) {
             let reporter = self.context.reporter;
             let rate = self.given as f64 / self.started.elapsed().as_secs_f64().max(0.001);
@@ -98,6 +119,7 @@ impl<'a> Feed<'a> {
         let rest = self.records..self.source.summary().records;
         self.left_out.extend(rest);
         Some(TakenVectors {
+            of: VectorsOf::Column,
             files: self.source.files().to_vec(),
             left_out: std::mem::take(&mut self.left_out),
             is_whole: self.given < self.limit,

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use ragdex_store::{Manifest, Snapshot, Store};
 use serde_json::Value;
 
-use crate::answer::{AnswerOptions, Answerer};
+use crate::answer::Answerer;
+use crate::checkpoints::fetch_missing;
 use crate::models::{open_generator, open_question_encoder};
 use crate::presets::MINI;
-use crate::results::{EncoderPairInfo, IndexInfo, Info, VerifyReport};
+use crate::reader::{AnswerOptions, Reader};
+use crate::results::{EncoderPairInfo, Info, VerifyReport};
 use crate::search::Searcher;
-use crate::{Context, Error, Result};
+use crate::{Context, Error, Result, indexes};
 
 /// The name in the manifest's options of the model that writes answers.
 pub(crate) const GENERATOR: &str = "generator";
@@ -63,8 +65,20 @@ impl KnowledgeBase {
         };
         let recorded = manifest.encoder.as_ref().ok_or_else(no_encoder)?;
         let dim = manifest.embedding.ok_or_else(no_encoder)?.dim;
+        fetch_missing(question_encoder.as_slice(), context)?;
         let encoder = open_question_encoder(question_encoder, recorded, dim, context)?;
-        Searcher::new(self.snapshot.clone(), self.path.clone(), encoder)
+        Searcher::new(self.snapshot.clone(), self.path.clone(), Some(encoder), dim)
+    }
+
+    /// Loads what searching by vectors needs: no encoder.
+    ///
+    /// # Errors
+    /// [`Error::NoEncoder`] for a knowledge base without vectors; what the files give.
+    pub fn vector_searcher(&self) -> Result<Searcher> {
+        let shape = self.manifest().embedding.ok_or_else(|| Error::NoEncoder {
+            path: self.path.clone(),
+        })?;
+        Searcher::new(self.snapshot.clone(), self.path.clone(), None, shape.dim)
     }
 
     /// Loads what answering needs.
@@ -74,16 +88,14 @@ impl KnowledgeBase {
     pub fn answerer(&self, options: &AnswerOptions, context: &Context<'_>) -> Result<Answerer> {
         let searcher = self.searcher(options.question_encoder.as_deref(), context)?;
         let name = options.generator.as_deref();
+        // What a knowledge base names is not fetched: it may come from anybody.
+        fetch_missing(name.as_slice(), context)?;
         let name = name.or_else(|| self.recorded_generator()).unwrap_or(MINI);
         let question_encoder = searcher.encoder_id().to_owned();
-        let model = open_generator(name, &question_encoder, context)?;
-        Answerer::new(
-            searcher,
-            model,
-            name == MINI,
-            self.manifest().passages,
-            options,
-        )
+        let precision = options.generator_precision;
+        let model = open_generator(name, &question_encoder, precision, context)?;
+        let reader = Reader::new(model, name == MINI, options)?;
+        Answerer::new(searcher, reader, self.manifest().passages, options)
     }
 
     /// Tells what the snapshot holds.
@@ -93,11 +105,8 @@ impl KnowledgeBase {
             let encoder = manifest.encoder.as_ref().map(which);
             serde_json::to_value(encoder).unwrap_or_default()
         };
-        let indexes = manifest.indexes.iter().map(|index| IndexInfo {
-            kind: index.kind.clone(),
-            parameters: Value::Object(index.parameters.clone()),
-            bytes: index.files.iter().map(|file| file.bytes).sum(),
-        });
+        let indexes = manifest.indexes.iter();
+        let indexes = indexes.map(|index| indexes::info(index, manifest));
         Ok(Info {
             snapshot: manifest.snapshot,
             documents: manifest.documents,
@@ -136,6 +145,16 @@ impl KnowledgeBase {
                 bytes: found.bytes,
             }),
         }
+    }
+
+    /// The snapshot as it is stored.
+    pub(crate) fn stored(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     fn manifest(&self) -> &Manifest {

@@ -4,19 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ragdex_models::{
-    BertEncoder, Checkpoint, Encoder, EncoderDescription, EncoderOptions, EncoderPair,
-    PrecisionChoice,
+    BertEncoder, Checkpoint, Device, DeviceChoice, Encoder, EncoderDescription, EncoderOptions,
+    EncoderPair, Precision, PrecisionChoice,
 };
 use ragdex_rag::RagModel;
 use serde_json::{Map, Value};
 
+use crate::checkpoints::{is_at_hand, open as open_checkpoint};
 use crate::presets::MINI;
 use crate::{Context, Error, ModelNames, Result};
-
-/// Opens a checkpoint: a folder, or else a model in the hub cache.
-fn open_checkpoint(name: &str) -> Result<Checkpoint> {
-    Ok(Checkpoint::open(&absolute_name(name))?)
-}
 
 /// Names a folder by its absolute path, so that the knowledge base finds it again from anywhere; other
 /// names stay.
@@ -44,10 +40,23 @@ fn open_bundled(
     Ok(Checkpoint::from_files(MINI, files)?)
 }
 
-/// Loads an encoder with the settings of its checkpoint.
-fn open_encoder(
+/// The bundled encoder and the bundled generator, each with the settings that make an encoder of it.
+pub(crate) fn open_bundled_parts(
+    context: &Context<'_>,
+) -> Result<[(Checkpoint, EncoderOptions); 2]> {
+    let encoder = open_bundled(|bundled| bundled.encoder, context)?;
+    let generator = open_bundled(|bundled| bundled.generator, context)?;
+    Ok([
+        (encoder, EncoderOptions::bundled()),
+        (generator, EncoderOptions::default()),
+    ])
+}
+
+/// Loads an encoder with the settings of its checkpoint, onto some devices.
+pub(crate) fn open_encoder(
     name: &str,
     precision: PrecisionChoice,
+    devices: &[Device],
     context: &Context<'_>,
 ) -> Result<Arc<dyn Encoder>> {
     let (checkpoint, mut options) = match name {
@@ -58,19 +67,41 @@ fn open_encoder(
         name => (open_checkpoint(name)?, EncoderOptions::default()),
     };
     options.precision = precision;
+    options.devices = suited_devices(name, precision, devices, context);
     Ok(Arc::new(BertEncoder::open(&checkpoint, &options)?))
 }
 
-/// Loads both encoders; one checkpoint named for both is loaded once.
+/// The devices, or the processor in their place, said aloud, where the user left it to us and they do not
+/// compute in a precision.
+fn suited_devices(
+    name: &str,
+    precision: PrecisionChoice,
+    devices: &[Device],
+    context: &Context<'_>,
+) -> Vec<Device> {
+    let is_free = *context.devices.choice() == DeviceChoice::Auto;
+    if !is_free || precision.is_computed_by(devices) {
+        return devices.to_vec();
+    }
+    context.reporter.warn(&format!(
+        "`{name}` runs on the processor: GPUs do not compute in precision `{precision}`"
+    ));
+    vec![Device::Cpu]
+}
+
+/// Loads both encoders, that of passages onto all devices; one checkpoint named for both is loaded once.
 ///
 /// # Errors
 /// [`Error::EncoderPair`] when their vectors have different widths.
 pub(crate) fn open_pair(names: &ModelNames, context: &Context<'_>) -> Result<EncoderPair> {
-    let passages = open_encoder(&names.context_encoder, names.precision, context)?;
+    let devices = context.open_devices()?;
+    let passages = open_encoder(&names.context_encoder, names.precision, devices, context)?;
     if names.question_encoder == names.context_encoder {
         return Ok(EncoderPair::shared(passages));
     }
-    let questions = open_encoder(&names.question_encoder, names.precision, context)?;
+    let precision = PrecisionChoice::from(passages.description().precision);
+    let first = [context.first_device()?];
+    let questions = open_encoder(&names.question_encoder, precision, &first, context)?;
     check_width(passages.description(), questions.description())?;
     Ok(EncoderPair::new(passages, questions)?)
 }
@@ -99,8 +130,10 @@ pub(crate) fn open_question_encoder(
     dim: usize,
     context: &Context<'_>,
 ) -> Result<Arc<dyn Encoder>> {
-    let id = name.unwrap_or(&recorded.question.id);
-    let encoder = open_encoder(id, recorded_precision(recorded), context)?;
+    let at_commit = recorded_name(&recorded.question);
+    let id = name.unwrap_or(&at_commit);
+    let devices = [context.first_device()?];
+    let encoder = open_encoder(id, recorded_precision(recorded), &devices, context)?;
     let found = encoder.description();
     if found.dim != dim {
         return Err(Error::EncoderPair {
@@ -116,13 +149,64 @@ pub(crate) fn open_question_encoder(
             expected: expected.to_string(),
             found: found.sha256.to_string(),
         }),
-        _ if name.is_none() && record(found).settings != recorded.question.settings => {
+        _ if name.is_none() && !has_settings(found, &recorded.question) => {
             Err(Error::OtherSettings {
                 id: found.id.clone(),
             })
         }
         _ => Ok(encoder),
     }
+}
+
+/// The field of the manifest that names the tokenizer; absent in knowledge bases of before it was recorded.
+const TOKENIZER: &str = "tokenizer_sha256";
+
+/// Whether an encoder reads texts as `recorded` says, as far as it says.
+fn has_settings(encoder: &EncoderDescription, recorded: &ragdex_store::Encoder) -> bool {
+    let mut settings = record(encoder).settings;
+    if !recorded.settings.contains_key(TOKENIZER) {
+        settings.remove(TOKENIZER);
+    }
+    settings == recorded.settings
+}
+
+/// Loads the encoder that embedded passages as `recorded` says, to embed others alike.
+///
+/// # Errors
+/// [`Error::OtherWeights`] and [`Error::OtherSettings`] when the recorded name no longer leads to the
+/// recorded encoder.
+pub(crate) fn open_context_encoder(
+    recorded: &ragdex_store::EncoderPair,
+    context: &Context<'_>,
+) -> Result<Arc<dyn Encoder>> {
+    let id = &recorded_name(&recorded.context);
+    let devices = context.open_devices()?;
+    let encoder = open_encoder(id, recorded_precision(recorded), devices, context)?;
+    let found = record(encoder.description());
+    if let (Some(expected), Some(sha256)) = (recorded.context.sha256, found.sha256)
+        && expected != sha256
+    {
+        return Err(Error::OtherWeights {
+            id: id.clone(),
+            expected: expected.to_string(),
+            found: sha256.to_string(),
+        });
+    }
+    if !has_settings(encoder.description(), &recorded.context) {
+        return Err(Error::OtherSettings { id: id.clone() });
+    }
+    Ok(encoder)
+}
+
+/// The name of a recorded encoder: at the commit it had, where the cache still holds that, whatever its
+/// branch leads to by now.
+fn recorded_name(encoder: &ragdex_store::Encoder) -> String {
+    let at_commit = encoder
+        .revision
+        .as_ref()
+        .map(|commit| format!("{}@{commit}", encoder.id));
+    let at_commit = at_commit.filter(|name| is_at_hand(name));
+    at_commit.unwrap_or_else(|| encoder.id.clone())
 }
 
 /// The precision that the passages were embedded in.
@@ -159,16 +243,22 @@ pub(crate) fn record(description: &EncoderDescription) -> ragdex_store::Encoder 
 pub(crate) fn open_generator(
     name: &str,
     question_encoder: &str,
+    precision: Precision,
     context: &Context<'_>,
 ) -> Result<RagModel> {
-    let device = ragdex_models::Device::Cpu;
+    let device = generator_device(name, precision, context)?;
     if name == MINI {
         let checkpoint = open_bundled(|bundled| bundled.generator, context)?;
-        return Ok(RagModel::assemble(&checkpoint, None, &device)?);
+        return Ok(RagModel::assemble_in(
+            &checkpoint,
+            None,
+            &device,
+            precision,
+        )?);
     }
     let checkpoint = open_checkpoint(name)?;
     if model_type(&checkpoint) == Some("rag") {
-        return Ok(RagModel::load_on(&checkpoint, &device)?);
+        return Ok(RagModel::load_in(&checkpoint, &device, precision)?);
     }
     let tokenizer = match question_encoder {
         MINI => None,
@@ -178,7 +268,22 @@ pub(crate) fn open_generator(
             is_dpr.then(|| encoder.tokenizer("")).transpose()?
         }
     };
-    Ok(RagModel::assemble(&checkpoint, tokenizer, &device)?)
+    let model = RagModel::assemble_in(&checkpoint, tokenizer, &device, precision)?;
+    Ok(model)
+}
+
+/// The first device, or the processor, said aloud, where the user left it to us and generators compute
+/// there in `f32` only.
+fn generator_device(name: &str, precision: Precision, context: &Context<'_>) -> Result<Device> {
+    let device = context.first_device()?;
+    let is_free = *context.devices.choice() == DeviceChoice::Auto;
+    if device.is_cpu() || precision == Precision::F32 || !is_free {
+        return Ok(device);
+    }
+    context.reporter.warn(&format!(
+        "`{name}` runs on the processor: generators compute on GPUs in precision `f32` only"
+    ));
+    Ok(Device::Cpu)
 }
 
 fn model_type(checkpoint: &Checkpoint) -> Option<&str> {

@@ -1,6 +1,7 @@
 //! What a build is asked for.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use ragdex_core::Element;
@@ -9,9 +10,10 @@ use ragdex_corpus::{
 };
 
 use ragdex_models::PrecisionChoice;
+use serde::{Deserialize, Serialize};
 
-use crate::Context;
 use crate::presets::{MINI, Preset};
+use crate::{Context, IndexOptions};
 
 /// Everything that decides the knowledge base that [`build`](crate::build()) makes.
 #[derive(Debug, Clone)]
@@ -30,6 +32,10 @@ pub struct BuildOptions {
     pub restart: bool,
     /// Passages of a part, at least: what an interruption costs at most.
     pub part_passages: u64,
+    /// See [`EncodeOptions::batch_tokens`](ragdex_models::EncodeOptions::batch_tokens); changes no result.
+    pub batch_tokens: Option<NonZeroUsize>,
+    /// Which indexes are made.
+    pub indexes: IndexOptions,
 }
 
 impl BuildOptions {
@@ -39,7 +45,7 @@ impl BuildOptions {
 }
 
 impl Default for BuildOptions {
-    /// No source, the bundled models, `f32`.
+    /// No source, the bundled models, `f32`, the exact index.
     fn default() -> Self {
         Self {
             sources: Vec::new(),
@@ -49,12 +55,15 @@ impl Default for BuildOptions {
             element: Element::default(),
             restart: false,
             part_passages: Self::DEFAULT_PART_PASSAGES,
+            batch_tokens: None,
+            indexes: IndexOptions::default(),
         }
     }
 }
 
 /// How sources are read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Reading {
     /// What the sources are.
     pub format: Format,

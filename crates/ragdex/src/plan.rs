@@ -9,6 +9,7 @@ use ragdex_models::EncoderPair;
 use serde_json::{Value, json};
 use walkdir::WalkDir;
 
+use crate::split_source::SplitSource;
 use crate::{BuildOptions, Error, Reading, Result, SplitJob};
 
 /// Standard input among the sources.
@@ -21,7 +22,10 @@ pub(crate) const STDIN: &str = "-";
 pub(crate) fn plan(kb: &Path, options: &BuildOptions, encoders: &EncoderPair) -> Result<Value> {
     Ok(json!({
         "command": "build",
-        "sources": sources(&options.sources, kb)?,
+        "sources": match SplitSource::find(&options.sources, &options.reading)? {
+            Some(split) => split.plan()?,
+            None => sources(&options.sources, kb)?,
+        },
         "reading": reading(&options.reading, options.splitting.rule)?,
         "splitting": options.splitting,
         "context_encoder": encoders.context().description(),
@@ -29,6 +33,11 @@ pub(crate) fn plan(kb: &Path, options: &BuildOptions, encoders: &EncoderPair) ->
         "generator": options.models.generator,
         "vectors": options.element.to_string(),
         "part_passages": options.part_passages,
+        "indexes": {
+            "kinds": options.indexes.kinds,
+            "connectivity": options.indexes.hnsw.connectivity,
+            "expansion_add": options.indexes.hnsw.expansion_add,
+        },
     }))
 }
 
@@ -49,23 +58,16 @@ pub(crate) fn split_plan(folder: &Path, job: &SplitJob) -> Result<Value> {
     }))
 }
 
-fn sources(paths: &[PathBuf], folder: &Path) -> Result<Vec<Value>> {
+pub(crate) fn sources(paths: &[PathBuf], folder: &Path) -> Result<Vec<Value>> {
     let folder = resolved(folder);
     paths.iter().map(|path| source(path, &folder)).collect()
 }
 
 /// Everything about the reading that decides what comes out, the contents of rule files included.
-fn reading(reading: &Reading, rule: SplitRule) -> Result<Value> {
+pub(crate) fn reading(reading: &Reading, rule: SplitRule) -> Result<Value> {
     let columns = &reading.columns;
     let pages = reading.pages(rule);
     let wiki = &reading.wiki;
-    let contents = |paths: &[PathBuf]| -> Result<Vec<String>> {
-        let hash = |path: &PathBuf| {
-            let content = std::fs::read(path).map_err(|source| open_error(path, source))?;
-            Ok(Sha256::of(&content).to_string())
-        };
-        paths.iter().map(hash).collect()
-    };
     Ok(json!({
         "format": reading.format.name(),
         "columns": [
@@ -82,6 +84,15 @@ fn reading(reading: &Reading, rule: SplitRule) -> Result<Value> {
         "strict": reading.strict,
         "keep_going": reading.keep_going,
     }))
+}
+
+/// The hashes of files.
+pub(crate) fn contents(paths: &[PathBuf]) -> Result<Vec<String>> {
+    let hash = |path: &PathBuf| {
+        let content = std::fs::read(path).map_err(|source| open_error(path, source))?;
+        Ok(Sha256::of(&content).to_string())
+    };
+    paths.iter().map(hash).collect()
 }
 
 /// The absolute path of a folder that may not be there yet.

@@ -2,10 +2,9 @@
 
 use std::str::FromStr;
 
-use ragdex_models::Checkpoint;
 use serde::Serialize;
 
-use crate::{Error, ModelNames};
+use crate::{Error, ModelNames, checkpoints};
 
 /// The id under which the bundled models are recorded.
 pub const MINI: &str = "ragdex/mini";
@@ -68,7 +67,8 @@ pub const PRESETS: [Preset; 5] = [
     },
 ];
 
-/// The licences of the models named, as `id: licence`; ids that no preset knows are left out.
+/// The licences of the models named, as `id: licence`: of a preset's, else as the model card says; models for
+/// which neither says anything are left out.
 pub(crate) fn licences(models: &ModelNames) -> Vec<String> {
     let mut ids = vec![
         &*models.context_encoder,
@@ -85,7 +85,9 @@ pub(crate) fn licences(models: &ModelNames) -> Vec<String> {
             ]
             .contains(&Some(id))
         });
-        known.map(|preset| format!("{id}: {}", preset.licence))
+        let licence = known.map(|preset| preset.licence.to_owned());
+        let licence = licence.or_else(|| checkpoints::licence(id))?;
+        Some(format!("{id}: {licence}"))
     };
     ids.into_iter().filter_map(licence).collect()
 }
@@ -138,7 +140,7 @@ impl PresetStatus {
             generator: preset.generator,
             licence: preset.licence,
             bundled,
-            available: bundled || ids.iter().all(|id| Checkpoint::open(id).is_ok()),
+            available: bundled || ids.iter().all(|id| checkpoints::is_at_hand(id)),
         }
     }
 }

@@ -1,16 +1,19 @@
 //! Finding passages.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use ragdex_core::{PassageId, Vectors};
-use ragdex_index::{ExactIndex, Hit, SearchOptions, Segment, VectorIndex};
+use ragdex_index::{Hit, SearchOptions};
 use ragdex_models::Encoder;
-use ragdex_store::{PartEmbeddings, RowIds, Snapshot};
+use ragdex_store::{PartEmbeddings, Snapshot};
 
+use crate::indexes::OpenIndex;
+use crate::reader::warn_of_cut;
 use crate::results::{FoundPassage, SearchResult, SearchTimes};
-use crate::{Context, Result};
+use crate::{Context, Error, IndexKind, Result};
 
 /// Finds passages of one snapshot. Loads the question encoder once; may be used from several threads.
 pub struct Searcher {
@@ -18,7 +21,9 @@ pub struct Searcher {
     path: PathBuf,
     dim: usize,
     parts: Vec<PartEmbeddings>,
-    encoder: Arc<dyn Encoder>,
+    index: OnceLock<OpenIndex>,
+    /// None where only vectors are searched for.
+    encoder: Option<Arc<dyn Encoder>>,
 }
 
 /// The hits of a batch of questions, and how long each step took for all of them.
@@ -32,11 +37,13 @@ impl Searcher {
     pub(crate) fn new(
         snapshot: Snapshot,
         path: PathBuf,
-        encoder: Arc<dyn Encoder>,
+        encoder: Option<Arc<dyn Encoder>>,
+        dim: usize,
     ) -> Result<Self> {
         Ok(Self {
             parts: snapshot.embeddings()?,
-            dim: encoder.dim(),
+            index: OnceLock::new(),
+            dim,
             snapshot,
             path,
             encoder,
@@ -54,6 +61,42 @@ impl Searcher {
         context: &Context<'_>,
     ) -> Result<Vec<SearchResult>> {
         let found = self.find(queries, k, context)?;
+        self.results(queries, &found)
+    }
+
+    /// Finds the best `k` passages for each row of `vectors`, whose names in the results are `names`.
+    ///
+    /// # Errors
+    /// [`Error::VectorWidth`] for vectors of another width than the knowledge base's; otherwise as
+    /// [`Searcher::search`].
+    pub fn search_vectors(
+        &self,
+        names: &[&str],
+        vectors: Vectors<'_>,
+        k: usize,
+        context: &Context<'_>,
+    ) -> Result<Vec<SearchResult>> {
+        if vectors.dim() != self.dim {
+            return Err(Error::VectorWidth {
+                expected: self.dim,
+                found: vectors.dim(),
+            });
+        }
+        let started = Instant::now();
+        let found = Found {
+            hits: self.hits(vectors, k, context)?,
+            encode: 0.0,
+            search: milliseconds(started),
+        };
+        self.results(names, &found)
+    }
+
+    /// The width of the vectors.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn results(&self, queries: &[&str], found: &Found) -> Result<Vec<SearchResult>> {
         let share = 1.0 / queries.len().max(1) as f64;
         let results = queries.iter().zip(&found.hits).map(|(query, hits)| {
             let fetch = Instant::now();
@@ -61,7 +104,7 @@ impl Searcher {
             Ok(SearchResult {
                 query: (*query).to_owned(),
                 snapshot: self.snapshot.number(),
-                index: "exact".into(),
+                index: self.index()?.kind().name().into(),
                 passages,
                 milliseconds: SearchTimes {
                     encode: found.encode * share,
@@ -77,29 +120,45 @@ impl Searcher {
         &self.snapshot
     }
 
+    /// The name of the encoder of questions; empty without one.
     pub(crate) fn encoder_id(&self) -> &str {
-        &self.encoder.description().id
+        let encoder = self.encoder.as_ref();
+        encoder.map_or("", |encoder| &encoder.description().id)
     }
 
-    /// Encodes the questions and scans the vectors.
+    /// Encodes the questions and searches the index.
     pub(crate) fn find(&self, queries: &[&str], k: usize, context: &Context<'_>) -> Result<Found> {
         let started = Instant::now();
-        let questions = self
-            .encoder
-            .encode_questions(queries, &context.encode_options())?;
+        let encoder = self.encoder.as_ref().ok_or_else(|| Error::NoEncoder {
+            path: self.path.clone(),
+        })?;
+        for question in queries {
+            if let Some(tokens) = encoder.question_overflow(question)? {
+                warn_of_cut(question, tokens, encoder.description().max_tokens, context);
+            }
+        }
+        let questions = encoder.encode_questions(queries, &context.encode_options())?;
         let encode = milliseconds(started);
         let started = Instant::now();
         let questions = Vectors::f32(&questions, self.dim).expect("rows of the encoder's width");
+        Ok(Found {
+            hits: self.hits(questions, k, context)?,
+            encode,
+            search: milliseconds(started),
+        })
+    }
+
+    fn hits(
+        &self,
+        questions: Vectors<'_>,
+        k: usize,
+        context: &Context<'_>,
+    ) -> Result<Vec<Vec<Hit>>> {
         let options = SearchOptions {
             k,
             cancel: context.cancel.clone(),
         };
-        let hits = self.index()?.search(questions, &options)?;
-        Ok(Found {
-            hits,
-            encode,
-            search: milliseconds(started),
-        })
+        self.index()?.search(&self.parts, questions, &options)
     }
 
     /// Reads the passages found, best first.
@@ -121,28 +180,33 @@ impl Searcher {
         Ok(found.collect())
     }
 
-    fn index(&self) -> Result<ExactIndex<'_>> {
-        let mut segments = Vec::new();
-        for part in &self.parts {
-            let mut row = 0;
-            for vectors in part.blocks() {
-                let rows = row..row + vectors.len();
-                let segment = match part.ids() {
-                    RowIds::Contiguous { first } => {
-                        Segment::new(vectors, PassageId(first + row as u64))
-                    }
-                    RowIds::Listed(ids) => Segment::listed(vectors, &ids[rows.clone()])?,
-                };
-                row = rows.end;
-                segments.push(match part.deleted() {
-                    None => segment,
-                    Some(mask) => {
-                        segment.with_live(rows.map(|row| !mask.is_deleted(row)).collect())?
-                    }
-                });
-            }
+    /// Searches another kind of index than the first that the snapshot names, weighing `expansion`
+    /// candidates for each question where the kind is approximate; `None` leaves the default.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchIndex`](crate::Error::NoSuchIndex), and what damaged files give.
+    pub fn with_index(
+        mut self,
+        kind: Option<IndexKind>,
+        expansion: Option<NonZeroUsize>,
+    ) -> Result<Self> {
+        let expansion = expansion.map(NonZeroUsize::get);
+        self.index = OnceLock::from(OpenIndex::open(
+            &self.snapshot,
+            &self.path,
+            kind,
+            expansion,
+        )?);
+        Ok(self)
+    }
+
+    /// The index that is searched, opened when first used.
+    fn index(&self) -> Result<&OpenIndex> {
+        if let Some(index) = self.index.get() {
+            return Ok(index);
         }
-        Ok(ExactIndex::new(self.dim, segments)?)
+        let opened = OpenIndex::open(&self.snapshot, &self.path, None, None)?;
+        Ok(self.index.get_or_init(|| opened))
     }
 }
 

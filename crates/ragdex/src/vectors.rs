@@ -1,4 +1,7 @@
-//! Vectors that exist already: a column of Parquet files, row for row beside the passages.
+//! Vectors that exist already: a column of Parquet files, or the files of `embed`, row for row beside the
+//! passages.
+
+mod split_rows;
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -16,18 +19,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
+use split_rows::SplitRows;
+
 /// Rows decoded at once: 3 MB of 768 numbers.
 const BATCH_ROWS: usize = 1024;
 
 /// Vectors of a source that are taken over instead of embedding its passages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TakenVectors {
-    /// The Parquet files, in the order of the source.
+    /// What holds them.
+    #[serde(default)]
+    pub(crate) of: VectorsOf,
+    /// The Parquet files, or the split folders, in the order of the source.
     pub(crate) files: Vec<PathBuf>,
     /// Rows that gave no passage, counted over all files from 0, ascending.
     pub(crate) left_out: Vec<u64>,
     /// Whether the source was read to its end, so that no row is behind the last passage.
     pub(crate) is_whole: bool,
+}
+
+/// What holds vectors that are taken over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum VectorsOf {
+    /// A column of Parquet files.
+    #[default]
+    Column,
+    /// The `embeddings` of split folders.
+    Split,
 }
 
 impl TakenVectors {
@@ -44,7 +63,12 @@ impl TakenVectors {
         let row = row_of(n, &self.left_out);
         let before = self.left_out.partition_point(|left_out| *left_out < row);
         Ok(PassageVectors {
-            rows: VectorRows::open(&self.files, column, dim, row)?,
+            rows: match self.of {
+                VectorsOf::Column => {
+                    Rows::Column(Box::new(VectorRows::open(&self.files, column, dim, row)?))
+                }
+                VectorsOf::Split => Rows::Split(SplitRows::open(&self.files, dim, row)?),
+            },
             left_out: &self.left_out[before..],
             row,
         })
@@ -53,9 +77,31 @@ impl TakenVectors {
 
 /// Streams the vectors of passages, passing over rows that gave none.
 pub(crate) struct PassageVectors<'a> {
-    rows: VectorRows,
+    rows: Rows,
     left_out: &'a [u64],
     row: u64,
+}
+
+/// Vectors by row.
+enum Rows {
+    Column(Box<VectorRows>),
+    Split(SplitRows),
+}
+
+impl Rows {
+    fn skip(&mut self) -> Result<bool> {
+        match self {
+            Self::Column(rows) => rows.skip(),
+            Self::Split(rows) => rows.next(|_| ()),
+        }
+    }
+
+    fn next_into(&mut self, vectors: &mut Vec<f32>) -> Result<bool> {
+        match self {
+            Self::Column(rows) => rows.next_into(vectors),
+            Self::Split(rows) => rows.next(|vector| vectors.extend(vector)),
+        }
+    }
 }
 
 impl PassageVectors<'_> {
@@ -392,6 +438,7 @@ mod tests {
         let left_out = vec![0, 3, 4, 7, 9, 12];
         let taken: Vec<u64> = (0..13).filter(|row| !left_out.contains(row)).collect();
         let vectors = TakenVectors {
+            of: VectorsOf::Column,
             files: files.to_vec(),
             left_out,
             is_whole: true,

@@ -153,11 +153,37 @@ pub enum Error {
         /// The manifest that tells of it.
         found: String,
     },
-    /// The manifest of a split folder cannot be understood.
-    #[error("`{}`: not a valid manifest of a split", path.display())]
+    /// The folder does not exist, or no split made it.
+    #[error("`{}`: not a folder of `ragdex split`: no file `split.json` in it", path.display())]
+    NotASplit {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A split is under way or was interrupted.
+    #[error("`{}`: the split is not finished", path.display())]
+    UnfinishedSplit {
+        /// The manifest that says so.
+        path: PathBuf,
+    },
+    /// A folder holds vectors that others made otherwise.
+    #[error("`{}`: {what} {wanted} expected, found {found}", path.display())]
+    OtherEmbeddings {
+        /// The manifest of the vectors.
+        path: PathBuf,
+        /// The setting.
+        what: String,
+        /// Its value asked for.
+        wanted: String,
+        /// Its value of the vectors that are there.
+        found: String,
+    },
+    /// A manifest of a split folder cannot be understood.
+    #[error("`{}`: not a valid manifest of {kind}", path.display())]
     DamagedSplit {
         /// The manifest.
         path: PathBuf,
+        /// What it tells of: `split`, `embeddings`.
+        kind: &'static str,
         /// Line, column and reason.
         source: serde_json::Error,
     },
@@ -254,6 +280,15 @@ impl Error {
             }
             Self::OtherSplit { .. } => {
                 "name another folder, or replace what is there with `--restart`".into()
+            }
+            Self::NotASplit { .. } => {
+                "name the folder given to `ragdex split` as `-o`, written `--to parquet`".into()
+            }
+            Self::UnfinishedSplit { .. } => {
+                "run the same `ragdex split` again, or wait until it is done".into()
+            }
+            Self::OtherEmbeddings { .. } => {
+                "name the encoder and options that made them, or begin anew with `--restart`".into()
             }
             Self::DamagedSplit { .. } => "replace what is there with `--restart`".into(),
             Self::SourceChanged { .. } => {

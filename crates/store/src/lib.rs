@@ -3,6 +3,8 @@
 //! * [`Store`] is a knowledge base as a place; [`Snapshot`] one immutable state of it, for reading.
 //! * [`Writer`] is the right to write; [`Staging`] gathers finished pieces of the next snapshot;
 //!   [`Prepared::commit`] makes it current, all at once.
+//! * [`PartRows`] are the rows of a part with the deleted ones, for who makes the next snapshot;
+//!   [`Writer::collect`] deletes what no kept snapshot names.
 //! * [`SplitFolder`] is a folder of passages alone, for pipelines that go on elsewhere.
 //! * [`Manifest`] is what a snapshot consists of. Its files are Parquet and Arrow, readable by others'
 //!   tools: [`passages_schema`], [`documents_schema`], [`embeddings_schema`].
@@ -46,12 +48,14 @@
 //! # }
 //! ```
 
+mod collect;
 mod error;
 mod files;
 mod manifest;
 mod names;
 mod part;
 mod path;
+mod rows;
 mod snapshot;
 mod split_folder;
 mod staging;
@@ -61,6 +65,7 @@ mod timestamp;
 mod verify;
 mod writer;
 
+pub use collect::Garbage;
 pub use error::{Action, Error, Result};
 pub use files::{
     DocumentMeta, DocumentRecord, EmbeddingShape, PassageRecord, RowIds, RowMask, documents_schema,
@@ -70,9 +75,11 @@ pub use manifest::{
     Deleted, Encoder, EncoderPair, FORMAT, FileEntry, Index, Manifest, Part, Reader,
 };
 pub use path::{KbPath, PathError};
+pub use rows::PartRows;
 pub use snapshot::{PartEmbeddings, Snapshot};
 pub use split_folder::{
-    Begun, PartsWriter, SplitFolder, SplitManifest, SplitName, SplitPart, SplitRun, TextFile,
+    Begun, EmbedManifest, EmbedPart, PartsWriter, SplitEmbeddings, SplitFolder, SplitManifest,
+    SplitName, SplitPart, SplitPartWriter, SplitRun, TextFile,
 };
 pub use staging::{
     DEFAULT_PART_PASSAGES, Draft, EmbeddingsWriter, IndexWriter, Prepared, SplitWriter, StagedPart,

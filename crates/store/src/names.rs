@@ -15,6 +15,9 @@ pub(crate) const PLAN: &str = "plan.json";
 /// In the staging folder: the parts, once all documents are split.
 pub(crate) const SPLIT: &str = "split.json";
 
+/// In the staging folder: notes of finished pieces.
+pub(crate) const RECEIPTS: &str = "receipts";
+
 /// Every name at the top of a knowledge base.
 pub(crate) const TOP_LEVEL: [&str; 8] = [
     CURRENT, LOCK, DOCUMENTS, PASSAGES, EMBEDDINGS, INDEX, SNAPSHOTS, STAGING,
@@ -66,6 +69,18 @@ pub(crate) fn parse_current(content: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(content).ok()?.trim_end_matches('\n');
     let number = text.parse().ok()?;
     (number > 0 && current_content(number).trim_end() == text).then_some(number)
+}
+
+/// Whether a file of that name in that folder can have been made by a commit.
+pub(crate) fn is_ours(folder: &str, name: &str) -> bool {
+    match folder {
+        SNAPSHOTS => {
+            let stem = name.strip_suffix(".json");
+            stem.is_some_and(|stem| parse_current(stem.as_bytes()).is_some())
+        }
+        INDEX => true,
+        _ => name.starts_with("part-"),
+    }
 }
 
 pub(crate) fn current_content(number: u64) -> String {

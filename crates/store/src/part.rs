@@ -11,6 +11,7 @@ use crate::files::{
     DocumentRecord, EmbeddingShape, EmbeddingsFile, PassageRecord, RowIds, RowMask, TableFile,
 };
 use crate::manifest::{FileEntry, Part};
+use crate::snapshot::PartEmbeddings;
 use crate::storage::Files;
 use crate::{Error, Result};
 
@@ -85,6 +86,13 @@ impl OpenPart {
         EmbeddingsFile::open(self.embeddings.clone(), &path, self.entry.n_passages, shape)
     }
 
+    /// The vectors with ids and deletions.
+    pub(crate) fn vectors(&self, shape: EmbeddingShape) -> Result<PartEmbeddings> {
+        let file = self.embeddings(shape)?;
+        let deleted = self.deleted_passages().cloned();
+        Ok(PartEmbeddings::new(file, self.ids()?.clone(), deleted))
+    }
+
     /// The deleted passages, by row.
     pub(crate) fn deleted_passages(&self) -> Option<&RowMask> {
         self.deleted.as_ref().map(|masks| &masks.passages)
@@ -116,15 +124,7 @@ impl OpenPart {
 
     /// The row of a passage that is not deleted.
     pub(crate) fn row_of(&self, id: PassageId) -> Result<Option<usize>> {
-        let row = match self.ids()? {
-            RowIds::Contiguous { first } => {
-                let row =
-                    id.0.checked_sub(*first)
-                        .filter(|row| *row < self.entry.n_passages);
-                row.map(|row| row as usize)
-            }
-            RowIds::Listed(ids) => ids.binary_search(&id.0).ok(),
-        };
+        let row = self.ids()?.row_of(id, self.entry.n_passages as usize);
         let mask = self.deleted_passages();
         Ok(row.filter(|row| !mask.is_some_and(|mask| mask.is_deleted(*row))))
     }

@@ -189,15 +189,7 @@ impl Snapshot {
             return Ok(Vec::new());
         };
         let parts = self.inner.parts.iter();
-        parts
-            .map(|part| {
-                Ok(PartEmbeddings {
-                    file: part.embeddings(shape)?,
-                    ids: part.ids()?.clone(),
-                    deleted: part.deleted_passages().cloned(),
-                })
-            })
-            .collect()
+        parts.map(|part| part.vectors(shape)).collect()
     }
 
     pub(crate) fn parts(&self) -> &[OpenPart] {
@@ -266,17 +258,34 @@ pub struct PartEmbeddings {
 }
 
 impl PartEmbeddings {
-    pub(crate) fn new(file: EmbeddingsFile, ids: RowIds) -> Self {
-        Self {
-            file,
-            ids,
-            deleted: None,
-        }
+    pub(crate) fn new(file: EmbeddingsFile, ids: RowIds, deleted: Option<RowMask>) -> Self {
+        Self { file, ids, deleted }
     }
 
     /// The vectors in row order; ragdex writes them as one block.
     pub fn blocks(&self) -> impl Iterator<Item = Vectors<'_>> {
         self.file.blocks()
+    }
+
+    /// The vector of a row, as a block of one.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn vector(&self, row: usize) -> Vectors<'_> {
+        let mut row = row;
+        for block in self.blocks() {
+            if row < block.len() {
+                return block.row(row);
+            }
+            row -= block.len();
+        }
+        panic!("no row {row} behind the last one");
+    }
+
+    /// The row of a passage, whether deleted or not; the file must have so many rows.
+    pub fn row_of(&self, id: PassageId) -> Option<usize> {
+        let n_rows = self.blocks().map(|block| block.len()).sum();
+        self.ids.row_of(id, n_rows)
     }
 
     /// The passage of each row.

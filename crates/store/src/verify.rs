@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use ragdex_core::{Cancel, ContentHash, Reporter, Rows, Stage, Unit, Vectors};
 
-use crate::files::{DocumentRecord, PassageRecord};
+use crate::files::{DocumentRecord, PassageRecord, RowMask};
 use crate::manifest::FileEntry;
 use crate::part::OpenPart;
 use crate::{Error, Result, Snapshot};
@@ -23,8 +23,8 @@ pub struct Verification {
 
 impl Snapshot {
     /// Checks every byte of every file against its checksum, and every file against the others:
-    /// passages against embeddings row for row, ids, documents against their passages, keys that
-    /// occur twice, vectors that are not finite.
+    /// passages against embeddings row for row, ids, documents against their passages and deletions,
+    /// keys that occur twice, vectors that are not finite.
     ///
     /// Reads everything; memory: a 16-byte hash of each key in a set. Goes on after a problem, so that one run names
     /// them all; a part whose files do not check is not looked into.
@@ -44,6 +44,9 @@ impl Snapshot {
             let mut whole = true;
             for (entry, content) in part.contents() {
                 whole &= check.file(entry, content)?;
+            }
+            if let Some(deleted) = &part.entry().deleted {
+                check.deletions(&deleted.file)?;
             }
             if whole {
                 check.part(part)?;
@@ -77,6 +80,17 @@ impl Check<'_> {
         let whole = checked.is_ok();
         self.found.problems.extend(checked.err());
         Ok(whole)
+    }
+
+    /// Checks the file of deletions, which was understood when the snapshot was opened.
+    fn deletions(&mut self, entry: &FileEntry) -> Result<()> {
+        match self.snapshot.files().open_entry(entry, &entry.path) {
+            Ok(content) => self.file(entry, &content).map(drop),
+            Err(problem) => {
+                self.found.problems.push(problem);
+                Ok(())
+            }
+        }
     }
 
     /// Checks the files of a part against each other.
@@ -115,21 +129,23 @@ impl Check<'_> {
         for (row, document) in part.document_table()?.stream()?.enumerate() {
             self.cancel.check()?;
             let document = document?;
+            let deleted = is_deleted(part.deleted_documents(), row);
             for place in 0..document.n_passages {
-                let Some((row, passage)) = passages.next() else {
+                let Some((passage_row, passage)) = passages.next() else {
                     return Err(self.wrong_passages(part, "a passage", "the end"));
                 };
                 let passage = passage?;
                 self.passage(part, &document, place, &passage)?;
-                let id = part.ids()?.of(row);
+                if is_deleted(part.deleted_passages(), passage_row) != deleted {
+                    let expected = "all passages of a document deleted or none";
+                    return Err(self.wrong_passages(part, expected, passage.id));
+                }
+                let id = part.ids()?.of(passage_row);
                 if passage.id != id || id.0 < next_id {
                     return Err(self.wrong_passages(part, "ascending ids", passage.id));
                 }
                 next_id = id.0 + 1;
             }
-            let deleted = part
-                .deleted_documents()
-                .is_some_and(|mask| mask.is_deleted(row));
             let key = ContentHash::of_fields(&[&document.meta.key]);
             if !deleted && !self.keys.insert(key) {
                 let path = self.snapshot.locate(&part.entry().documents.path);
@@ -179,6 +195,10 @@ impl Check<'_> {
         let path = self.snapshot.locate(&part.entry().passages.path);
         Error::malformed(path, expected, found)
     }
+}
+
+fn is_deleted(mask: Option<&RowMask>, row: usize) -> bool {
+    mask.is_some_and(|mask| mask.is_deleted(row))
 }
 
 /// The first number that is not finite, with its row.

@@ -89,6 +89,11 @@ impl Writer {
         remove_staging(self.files())
     }
 
+    /// The knowledge base that is written.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     pub(crate) fn files(&self) -> &Files {
         self.store.files()
     }

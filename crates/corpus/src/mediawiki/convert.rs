@@ -1,5 +1,7 @@
 //! A page of a dump to a document, or to the reason why it is none.
 
+use std::sync::Arc;
+
 use ragdex_core::{Document, Section};
 use ragdex_wikitext::{Cause, Counters, Extractor, Page, PageInput, PageKind, SiteInfo};
 
@@ -9,7 +11,7 @@ use super::{Settings, sha1};
 use crate::kinds;
 use crate::options::KindRules;
 use crate::records::{Record, Skip, without_nul};
-use crate::{PageKinds, Shard};
+use crate::{KnownVersions, PageKinds, Shard, Version};
 
 /// Converts the pages of one wiki; shared by the threads.
 pub(super) struct Converter {
@@ -17,6 +19,7 @@ pub(super) struct Converter {
     site: Site,
     kinds: PageKinds,
     shard: Shard,
+    known: Option<Arc<dyn KnownVersions>>,
 }
 
 impl Converter {
@@ -38,6 +41,7 @@ impl Converter {
             site: site.clone(),
             kinds,
             shard: settings.shard,
+            known: settings.known.clone(),
         }
     }
 
@@ -45,6 +49,9 @@ impl Converter {
     pub(super) fn convert(&self, page: RawPage) -> Vec<Record> {
         if let Some(skip) = self.refuse(&page) {
             return vec![Record::Skipped(skip, None)];
+        }
+        if self.is_known(&page) {
+            return vec![Record::Unchanged(key(&page))];
         }
         let mut records = Vec::with_capacity(3);
         let checksum = page.sha1.as_deref();
@@ -92,6 +99,20 @@ impl Converter {
         ];
         let reason = reasons.into_iter().find(|(applies, _)| *applies);
         reason.map(|(_, skip)| skip)
+    }
+
+    /// Whether the page was read before in this very version.
+    fn is_known(&self, page: &RawPage) -> bool {
+        let Some(known) = &self.known else {
+            return false;
+        };
+        let revision = page.revision.map(|revision| revision.to_string());
+        known.knows(&Version {
+            key: &key(page),
+            title: &without_nul(page.title.clone()),
+            revision: revision.as_deref(),
+            sha1: page.sha1.as_deref(),
+        })
     }
 
     /// What rules a page out by its text.

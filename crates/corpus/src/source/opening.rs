@@ -203,6 +203,7 @@ impl Source<'_> {
                     kinds: pages.clone(),
                     rules: Arc::clone(&self.rules),
                     shard: self.options.shard,
+                    known: self.options.known.clone(),
                     keep_going: self.options.keep_going,
                 };
                 Box::new(mediawiki::read(path, opened.reader, settings, *threads))

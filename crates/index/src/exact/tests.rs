@@ -53,7 +53,7 @@ proptest! {
     fn rows_masked_out_are_never_found(live in prop::collection::vec(any::<bool>(), 1..600)) {
         let vectors: Vec<f32> = (0..live.len()).map(|row| (row % 7) as f32).collect();
         let segment = Segment::new(Vectors::f32(&vectors, 1).unwrap(), PassageId(0));
-        let index = ExactIndex::new(1, vec![segment.with_live(live.clone()).unwrap()]).unwrap();
+        let index = ExactIndex::new(1, vec![segment.with_live(&live).unwrap()]).unwrap();
         let expected = sorted(&vectors, 1, &[1.0], usize::MAX);
         let expected: Vec<_> = expected.into_iter().filter(|&(id, _)| live[id as usize]).collect();
         prop_assert_eq!(index.len(), expected.len());

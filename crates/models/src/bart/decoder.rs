@@ -5,10 +5,11 @@ use candle_core::{DType, Tensor};
 use super::attention::{SelfAttention, attend};
 use super::cache::Cache;
 use super::cross::{CrossAttention, Memory, padding_mask};
+use super::encoder::TensorEncoded;
 use super::layers::{Embedding, FeedForward, Norm};
-use super::ops::log_sum_exp;
+use super::model::TensorBart;
 use super::weights::Weights;
-use super::{Bart, BartConfig, Encoded};
+use super::{BartConfig, TargetScore};
 use crate::Error;
 
 pub(super) struct Decoder {
@@ -65,19 +66,19 @@ impl Layer {
 ///
 /// Row `c · rows_per_context + r` belongs to context `c`. Every step appends the same number of
 /// tokens to each row.
-pub struct Decoding<'a> {
-    bart: &'a Bart,
-    encoded: Encoded,
+pub(super) struct TensorDecoding<'a> {
+    bart: &'a TensorBart,
+    encoded: TensorEncoded,
     mask: Option<Tensor>,
     rows_per_context: usize,
     caches: Vec<Option<Cache>>,
     used: usize,
 }
 
-impl<'a> Decoding<'a> {
+impl<'a> TensorDecoding<'a> {
     pub(super) fn new(
-        bart: &'a Bart,
-        encoded: Encoded,
+        bart: &'a TensorBart,
+        encoded: TensorEncoded,
         rows_per_context: usize,
     ) -> Result<Self, Error> {
         Ok(Self {
@@ -91,7 +92,7 @@ impl<'a> Decoding<'a> {
     }
 
     /// The number of rows.
-    pub fn rows(&self) -> usize {
+    pub(super) fn rows(&self) -> usize {
         self.encoded.len() * self.rows_per_context
     }
 
@@ -99,7 +100,7 @@ impl<'a> Decoding<'a> {
     ///
     /// # Errors
     /// [`Error::TooLong`] behind the last position that the model has.
-    pub fn step(&mut self, tokens: &[u32]) -> Result<Vec<f32>, Error> {
+    pub(super) fn step(&mut self, tokens: &[u32]) -> Result<Vec<f32>, Error> {
         let states = self.extend(tokens)?;
         let logits = self.bart.project(&states)?.to_dtype(DType::F32)?;
         Ok(logits.flatten_all()?.to_vec1()?)
@@ -109,7 +110,11 @@ impl<'a> Decoding<'a> {
     /// token that follows each of them.
     ///
     /// The logits of all positions are never in memory at once.
-    pub fn score(&mut self, tokens: &[u32], targets: &[u32]) -> Result<Vec<TargetScore>, Error> {
+    pub(super) fn score(
+        &mut self,
+        tokens: &[u32],
+        targets: &[u32],
+    ) -> Result<Vec<TargetScore>, Error> {
         /// Bounds the logits in memory: 50 MB at 50,000 entries.
         const CHUNK: usize = 256;
         let states = self.extend(tokens)?;
@@ -129,13 +134,8 @@ impl<'a> Decoding<'a> {
         Ok(scores)
     }
 
-    /// Appends tokens as [`Decoding::score`] does; gives the logits behind each, `vocab_size` each.
-    pub fn logits(&mut self, tokens: &[u32]) -> Result<Vec<f32>, Error> {
-        self.step(tokens)
-    }
-
     /// Makes row `i` continue what row `rows[i]` of the same context was.
-    pub fn reorder(&mut self, rows: &[u32]) -> Result<(), Error> {
+    pub(super) fn reorder(&mut self, rows: &[u32]) -> Result<(), Error> {
         if rows.iter().enumerate().all(|(i, &row)| i == row as usize) {
             return Ok(());
         }
@@ -143,7 +143,7 @@ impl<'a> Decoding<'a> {
     }
 
     /// Keeps only the named contexts with their rows, in that order.
-    pub fn keep_contexts(&mut self, contexts: &[u32]) -> Result<(), Error> {
+    pub(super) fn keep_contexts(&mut self, contexts: &[u32]) -> Result<(), Error> {
         let per = self.rows_per_context as u32;
         let rows: Vec<u32> = contexts
             .iter()
@@ -200,25 +200,6 @@ impl<'a> Decoding<'a> {
         }
         self.used += length;
         Ok(x)
-    }
-}
-
-/// How likely the model finds one token at one position.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TargetScore {
-    /// `log p(target)`.
-    pub log_prob: f32,
-    /// The sum of `log p` over the whole vocabulary, for label smoothing.
-    pub sum_log_probs: f32,
-}
-
-impl TargetScore {
-    fn of(logits: &[f32], target: u32) -> Self {
-        let log_normaliser = log_sum_exp(logits);
-        Self {
-            log_prob: logits[target as usize] - log_normaliser,
-            sum_log_probs: logits.iter().map(|x| x - log_normaliser).sum(),
-        }
     }
 }
 

@@ -14,29 +14,24 @@ use crate::Error;
 ///
 /// Clones share their tensors.
 #[derive(Debug, Clone)]
-pub struct Encoded {
+pub(super) struct TensorEncoded {
     /// The tokens of each context.
     pub(super) lengths: Vec<usize>,
     /// One per decoder layer, as long as the longest context.
     pub(super) memories: Vec<Memory>,
 }
 
-impl Encoded {
+impl TensorEncoded {
     /// The number of contexts.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.lengths.len()
-    }
-
-    /// Tells whether there is no context.
-    pub fn is_empty(&self) -> bool {
-        self.lengths.is_empty()
     }
 
     /// Takes some of the contexts, in the order named.
     ///
     /// # Panics
     /// When a context does not exist.
-    pub fn select(&self, contexts: &[u32]) -> Result<Self, Error> {
+    pub(super) fn select(&self, contexts: &[u32]) -> Result<Self, Error> {
         let all = contexts.len() == self.len();
         if all && contexts.iter().zip(0..).all(|(&context, i)| context == i) {
             return Ok(self.clone());

@@ -8,7 +8,10 @@ use super::weights::Weights;
 use crate::Error;
 
 /// Added to the variance in every layer normalisation of BART.
-const EPSILON: f32 = 1e-5;
+pub(super) const EPSILON: f32 = 1e-5;
+
+/// The rows of the position table before position 0; fairseq reserved them for padding.
+pub(super) const POSITION_OFFSET: usize = 2;
 
 /// `x · weightᵀ + bias` on the last dimension of a matrix.
 pub(super) struct Linear {
@@ -108,16 +111,13 @@ pub(super) struct Embedding {
 }
 
 impl Embedding {
-    /// The rows of the position table before position 0; fairseq reserved them for padding.
-    const OFFSET: usize = 2;
-
     pub(super) fn load(
         weights: &mut Weights<'_>,
         side: &str,
         config: &super::BartConfig,
     ) -> Result<Self, Error> {
         let width = config.d_model;
-        let rows = config.max_position_embeddings + Self::OFFSET;
+        let rows = config.max_position_embeddings + POSITION_OFFSET;
         Ok(Self {
             positions: weights.take(&format!("{side}.embed_positions.weight"), &[rows, width])?,
             norm: Norm::load(weights, &format!("{side}.layernorm_embedding"), width)?,
@@ -138,7 +138,10 @@ impl Embedding {
     ) -> Result<Tensor, Error> {
         let device = shared.device();
         let ids = Tensor::new(ids, device)?;
-        let rows: Vec<u32> = positions.iter().map(|p| p + Self::OFFSET as u32).collect();
+        let rows: Vec<u32> = positions
+            .iter()
+            .map(|p| p + POSITION_OFFSET as u32)
+            .collect();
         let rows = Tensor::new(rows, device)?;
         let tokens = (shared.index_select(&ids, 0)? * self.scale)?;
         let positions = self.positions.index_select(&rows, 0)?;

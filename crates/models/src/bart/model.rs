@@ -1,11 +1,13 @@
-//! The whole model.
+//! The whole model in candle: for devices other than the processor, and as the reference of the packed one.
 
 use candle_core::{Device, Tensor};
 
+use super::BartConfig;
 use super::decoder::Decoder;
+use super::decoder::TensorDecoding;
+use super::encoder::TensorEncoded;
 use super::encoder::{Encoder, lengths};
 use super::weights::Weights;
-use super::{BartConfig, Decoding, Encoded};
 use crate::{Checkpoint, Error};
 
 /// What may stand before the names of a BART inside a checkpoint: a RAG checkpoint, one saved with
@@ -13,7 +15,7 @@ use crate::{Checkpoint, Error};
 const PREFIXES: [&str; 3] = ["rag.generator.", "generator.", ""];
 
 /// A BART with its output layer.
-pub struct Bart {
+pub(super) struct TensorBart {
     config: BartConfig,
     shared: Tensor,
     logits_bias: Option<Tensor>,
@@ -21,7 +23,7 @@ pub struct Bart {
     pub(super) decoder: Decoder,
 }
 
-impl Bart {
+impl TensorBart {
     /// Loads a BART from its own checkpoint or from a RAG checkpoint.
     ///
     /// Names may begin with `rag.generator.` and may lack `model.`. Tied copies are not read and a
@@ -29,7 +31,7 @@ impl Bart {
     ///
     /// # Errors
     /// [`Error::MissingTensors`] lists every missing name.
-    pub fn load(
+    pub(super) fn load(
         checkpoint: &Checkpoint,
         config: BartConfig,
         device: &Device,
@@ -57,7 +59,7 @@ impl Bart {
     }
 
     /// The model's sizes.
-    pub fn config(&self) -> &BartConfig {
+    pub(super) fn config(&self) -> &BartConfig {
         &self.config
     }
 
@@ -69,10 +71,10 @@ impl Bart {
     ///
     /// # Panics
     /// When there is no context, or one without tokens.
-    pub fn encode(&self, contexts: &[&[u32]]) -> Result<Encoded, Error> {
+    pub(super) fn encode(&self, contexts: &[&[u32]]) -> Result<TensorEncoded, Error> {
         let states = self.checked_states(contexts)?;
         let lengths = lengths(contexts);
-        Ok(Encoded {
+        Ok(TensorEncoded {
             memories: self.decoder.memories(&states, &lengths)?,
             lengths,
         })
@@ -81,18 +83,22 @@ impl Bart {
     /// Gives the encoder's states: `d_model` numbers a token, contexts one after another.
     ///
     /// # Errors
-    /// As [`Bart::encode`].
+    /// As [`TensorBart::encode`].
     ///
     /// # Panics
-    /// As [`Bart::encode`].
-    pub fn states(&self, contexts: &[&[u32]]) -> Result<Vec<f32>, Error> {
+    /// As [`TensorBart::encode`].
+    pub(super) fn states(&self, contexts: &[&[u32]]) -> Result<Vec<f32>, Error> {
         let states = self.checked_states(contexts)?;
         Ok(states.flatten_all()?.to_vec1()?)
     }
 
     /// Begins sequences over encoded contexts, `rows_per_context` for each.
-    pub fn decode(&self, encoded: Encoded, rows_per_context: usize) -> Result<Decoding<'_>, Error> {
-        Decoding::new(self, encoded, rows_per_context)
+    pub(super) fn decode(
+        &self,
+        encoded: TensorEncoded,
+        rows_per_context: usize,
+    ) -> Result<TensorDecoding<'_>, Error> {
+        TensorDecoding::new(self, encoded, rows_per_context)
     }
 
     fn checked_states(&self, contexts: &[&[u32]]) -> Result<Tensor, Error> {
@@ -138,7 +144,7 @@ impl Bart {
 }
 
 /// Every name that the tied embedding goes by, best first.
-fn embedding_names(outer: &str, prefix: &str) -> Vec<String> {
+pub(super) fn embedding_names(outer: &str, prefix: &str) -> Vec<String> {
     let mut names: Vec<String> = ["shared", "encoder.embed_tokens", "decoder.embed_tokens"]
         .iter()
         .map(|name| format!("{prefix}{name}.weight"))
@@ -148,7 +154,7 @@ fn embedding_names(outer: &str, prefix: &str) -> Vec<String> {
 }
 
 /// Finds where the names begin; a checkpoint without any of them is taken for a BART's own.
-fn find_prefix(checkpoint: &Checkpoint) -> (&'static str, &'static str) {
+pub(super) fn find_prefix(checkpoint: &Checkpoint) -> (&'static str, &'static str) {
     let prefixes = PREFIXES
         .iter()
         .flat_map(|outer| ["model.", ""].map(|inner| (*outer, inner)));

@@ -1,18 +1,15 @@
-//! GELU, softmax and logarithms of sums of exponentials by the kernels' functions of slices.
+//! GELU and softmax by the kernels' functions of slices.
 //!
 //! candle's own call the C library once per element: at the size of the bundled reader they would
 //! take longer than its matrix products. Values agree to about 1e-7; other devices and types use
 //! candle's.
 
 use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Tensor};
-use ragdex_kernels as kernels;
+use ragdex_kernels::{self as kernels, log_sum_exp};
 use rayon::prelude::*;
 
 /// Elements handled by one task: large enough to hide the cost of handing it out.
 const CHUNK: usize = 16 * 1024;
-
-/// Exponentials are taken block by block, on the stack.
-const BLOCK: usize = 256;
 
 /// The exact (erf) GELU of every element. `x` must not share its storage.
 pub(super) fn gelu(x: Tensor) -> Result<Tensor> {
@@ -42,63 +39,6 @@ pub fn log_softmax(row: &mut [f32]) -> f32 {
         *x -= normaliser;
     }
     normaliser
-}
-
-/// The log of the sum of exponentials; minus infinity when all elements are, or there is none.
-pub fn log_sum_exp(row: &[f32]) -> f32 {
-    let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    if max == f32::NEG_INFINITY {
-        return if row.iter().any(|x| x.is_nan()) {
-            f32::NAN
-        } else {
-            max
-        };
-    }
-    let mut block = [0.0; BLOCK];
-    let blocks = row.chunks(BLOCK).map(|chunk| {
-        let block = &mut block[..chunk.len()];
-        for (e, x) in block.iter_mut().zip(chunk) {
-            *e = x - max;
-        }
-        kernels::exp(block);
-        sum(block)
-    });
-    max + blocks.sum::<f32>().ln()
-}
-
-/// Joins log-probabilities of equal length: `log Σ_i exp(rows[i] + weights[i])`, place by place.
-pub fn log_mixture(rows: &[&[f32]], weights: &[f32]) -> Vec<f32> {
-    let width = rows.first().map_or(0, |row| row.len());
-    let mut max = vec![f32::NEG_INFINITY; width];
-    for (row, weight) in rows.iter().zip(weights) {
-        for (max, x) in max.iter_mut().zip(*row) {
-            *max = max.max(x + weight);
-        }
-    }
-    let mut sum = vec![0.0f32; width];
-    for (row, &weight) in rows.iter().zip(weights) {
-        let blocks = sum.chunks_mut(BLOCK).zip(max.chunks(BLOCK));
-        for ((sum, max), row) in blocks.zip(row.chunks(BLOCK)) {
-            add_exponentials((row, weight), max, sum);
-        }
-    }
-    max.iter()
-        .zip(&sum)
-        .map(|(max, sum)| max + sum.ln())
-        .collect()
-}
-
-/// Adds `exp(row + weight - max)` to `sum`, for as many places as a block has at most.
-fn add_exponentials((row, weight): (&[f32], f32), max: &[f32], sum: &mut [f32]) {
-    let mut block = [0.0; BLOCK];
-    let block = &mut block[..row.len()];
-    for ((e, x), max) in block.iter_mut().zip(row).zip(max) {
-        *e = x + weight - max;
-    }
-    kernels::exp(block);
-    for (sum, e) in sum.iter_mut().zip(block) {
-        *sum += *e;
-    }
 }
 
 fn on_cpu_in_f32(x: &Tensor) -> bool {
@@ -143,19 +83,6 @@ fn values<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f
     };
     let start = layout.start_offset();
     Ok(&mut values[start..start + layout.shape().elem_count()])
-}
-
-/// Adds in eight lanes: fast, and closer to the true sum than one running total.
-fn sum(row: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 8];
-    let chunks = row.chunks_exact(8);
-    let rest: f32 = chunks.remainder().iter().sum();
-    for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *lane += x;
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
 }
 
 #[cfg(test)]

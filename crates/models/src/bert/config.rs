@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::TokenRules;
 use crate::Error;
 
 /// The models that are computed, by their `model_type`; a configuration without one is a BERT.
@@ -75,6 +76,14 @@ impl BertConfig {
     pub(crate) fn is_roberta(&self) -> bool {
         let model_type = self.model_type.as_deref();
         model_type.is_some_and(|name| ROBERTA_TYPES.contains(&name))
+    }
+
+    /// What this model makes of padding tokens in texts, where nothing attends to `masked_id`.
+    pub(crate) fn token_rules(&self, masked_id: Option<u32>) -> TokenRules {
+        TokenRules {
+            masked_id,
+            first_position_after: self.is_roberta().then(|| self.pad_token_id()),
+        }
     }
 
     /// The row of the table of positions for the first token.

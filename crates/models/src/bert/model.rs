@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::layers::{Layer, LayerNorm};
-use super::{BertConfig, PackedSequences};
+use super::{BertConfig, PackedSequences, TokenRules};
 
 /// BERT or RoBERTa without pooler, in `f32`.
 ///
@@ -20,10 +20,7 @@ pub(crate) struct BertModel {
     types: Tensor,
     norm: LayerNorm,
     layers: Vec<Layer>,
-    /// Tokens that nothing attends to, also where they stand in the text.
-    masked_id: Option<u32>,
-    /// The padding id, for a model whose positions begin behind it.
-    first_position_after: Option<u32>,
+    rules: TokenRules,
 }
 
 impl BertModel {
@@ -49,8 +46,7 @@ impl BertModel {
             layers: (0..config.num_hidden_layers)
                 .map(layer)
                 .collect::<Result<_>>()?,
-            masked_id,
-            first_position_after: config.is_roberta().then(|| config.pad_token_id()),
+            rules: config.token_rules(masked_id),
         })
     }
 
@@ -71,31 +67,18 @@ impl BertModel {
         Ok(x)
     }
 
-    /// The rows of the table of positions. Where padding has a position of its own, a padding token
-    /// in the text takes none from the others.
-    ///
-    /// # Source
-    /// `create_position_ids_from_input_ids` in `modeling_roberta.py` of transformers.
+    /// The rows of the table of positions.
     fn position_ids(&self, batch: &PackedSequences) -> Vec<u32> {
-        let positions = |ids: &[u32]| -> Vec<u32> {
-            let Some(pad) = self.first_position_after else {
-                return (0..ids.len() as u32).collect();
-            };
-            let mut last = pad;
-            let place = |&id: &u32| {
-                last += u32::from(id != pad);
-                if id == pad { pad } else { last }
-            };
-            ids.iter().map(place).collect()
-        };
         let sequences = batch.ranges.iter().map(|rows| &batch.ids[rows.clone()]);
-        sequences.flat_map(positions).collect()
+        sequences
+            .flat_map(|ids| self.rules.positions(ids))
+            .collect()
     }
 
     /// The mask of each sequence that holds a masked token.
     fn masks(&self, batch: &PackedSequences, device: &Device) -> Result<Vec<Option<Tensor>>> {
         let mask = |ids: &[u32]| {
-            let masked = self.masked_id.filter(|id| ids.contains(id));
+            let masked = self.rules.masked_id.filter(|id| ids.contains(id));
             masked.map(|masked| {
                 let bias = |&id: &u32| if id == masked { f32::MIN } else { 0.0 };
                 let bias: Vec<f32> = ids.iter().map(bias).collect();

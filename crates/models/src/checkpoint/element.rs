@@ -1,6 +1,7 @@
 //! The number formats of stored tensors.
 
 use half::{bf16, f16};
+use safetensors::Dtype;
 
 /// The weights per scale in the 8-bit format.
 pub(super) const BLOCK: usize = 32;
@@ -13,8 +14,8 @@ pub(crate) enum Element {
     F16,
     Bf16,
     I8,
-    /// Integers and flags other than `I8`, of this many bytes; never read as weights.
-    Other(usize),
+    /// Integers and flags other than `I8`; never read as weights.
+    Other(Dtype),
 }
 
 impl Element {
@@ -25,7 +26,19 @@ impl Element {
             Self::F32 => 4,
             Self::F16 | Self::Bf16 => 2,
             Self::I8 => 1,
-            Self::Other(bytes) => bytes,
+            Self::Other(other) => other.bitsize().div_ceil(8),
+        }
+    }
+
+    /// The same format in safetensors files.
+    pub(crate) fn dtype(self) -> Dtype {
+        match self {
+            Self::F64 => Dtype::F64,
+            Self::F32 => Dtype::F32,
+            Self::F16 => Dtype::F16,
+            Self::Bf16 => Dtype::BF16,
+            Self::I8 => Dtype::I8,
+            Self::Other(other) => other,
         }
     }
 

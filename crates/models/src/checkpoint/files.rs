@@ -39,6 +39,19 @@ impl Files {
         }
     }
 
+    /// The names of all files down to one level of folders, in order.
+    pub(super) fn names(&self) -> Result<Vec<String>, Error> {
+        match self {
+            Self::Folder(folder) => {
+                let mut names = Vec::new();
+                list(folder, "", &mut names)?;
+                names.sort();
+                Ok(names)
+            }
+            Self::Memory { files, .. } => Ok(files.keys().cloned().collect()),
+        }
+    }
+
     pub(crate) fn contains(&self, name: &str) -> bool {
         match self {
             Self::Folder(folder) => folder.join(name).is_file(),
@@ -101,6 +114,27 @@ impl Deref for Bytes {
             Self::Owned(bytes) => bytes,
         }
     }
+}
+
+/// Adds the names of files in a folder, and of those in its folders.
+fn list(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<(), Error> {
+    let io_error = |source| Error::Io {
+        path: folder.to_owned(),
+        source,
+    };
+    for entry in std::fs::read_dir(folder).map_err(io_error)? {
+        let entry = entry.map_err(io_error)?;
+        let (name, path) = (entry.file_name(), entry.path());
+        let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
+            continue;
+        };
+        if path.is_file() {
+            names.push(format!("{prefix}{name}"));
+        } else if path.is_dir() && prefix.is_empty() {
+            list(&path, &format!("{name}/"), names)?;
+        }
+    }
+    Ok(())
 }
 
 fn read_small(path: &Path) -> Result<Option<Vec<u8>>, Error> {

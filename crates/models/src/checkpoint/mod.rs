@@ -3,15 +3,16 @@
 mod backend;
 mod element;
 mod files;
-mod hub;
 mod mapping;
 mod modules;
 mod safetensors;
 #[cfg(test)]
 mod tests;
 mod weights;
+mod weights_file;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ pub(crate) use self::element::Element;
 pub(crate) use self::files::Files;
 pub(crate) use self::modules::{ModuleEntry, read_modules};
 pub(crate) use self::weights::{StoredTensor, Weights};
+pub use self::weights_file::WeightsFile;
 use crate::{Error, Tokenizer};
 
 /// A model as it is stored: `config.json`, weights and tokenizer files.
@@ -37,7 +39,7 @@ use crate::{Error, Tokenizer};
 /// # fn main() -> Result<(), ragdex_models::Error> {
 /// use ragdex_models::Checkpoint;
 ///
-/// let checkpoint = Checkpoint::open("facebook/dpr-ctx_encoder-single-nq-base")?;
+/// let checkpoint = Checkpoint::from_folder("dpr-ctx_encoder-single-nq-base")?;
 /// let tokenizer = checkpoint.tokenizer("")?;
 /// println!("{} {}", checkpoint.id(), checkpoint.sha256());
 /// # Ok(())
@@ -55,18 +57,6 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Opens a folder, or else a model in the local cache of the Hugging Face hub.
-    ///
-    /// # Errors
-    /// [`Error::NotCached`] when it is neither; otherwise as [`Checkpoint::from_folder`].
-    pub fn open(folder_or_id: &str) -> Result<Self, Error> {
-        if Path::new(folder_or_id).is_dir() {
-            Self::from_folder(folder_or_id)
-        } else {
-            Self::from_hub_cache(folder_or_id, None)
-        }
-    }
-
     /// Opens a folder. Its path becomes the id.
     ///
     /// # Errors
@@ -77,17 +67,17 @@ impl Checkpoint {
         Self::from_parts(id, None, Files::Folder(folder.to_owned()))
     }
 
-    /// Opens a model, such as `facebook/bart-large`, in the local cache of the Hugging Face hub;
-    /// `revision` is a commit or a branch, `main` when absent. Downloads nothing.
-    ///
-    /// The cache is `HF_HUB_CACHE`, else `HF_HOME/hub`, else `huggingface/hub` in
-    /// `XDG_CACHE_HOME` or in `~/.cache`.
+    /// Opens a folder under the name that a hub has for the model; `revision` is its commit.
     ///
     /// # Errors
-    /// [`Error::NotCached`], [`Error::ModelId`]; otherwise as [`Checkpoint::from_folder`].
-    pub fn from_hub_cache(id: &str, revision: Option<&str>) -> Result<Self, Error> {
-        let model = hub::find(&hub::cache_folder(), id, revision)?;
-        Self::from_parts(id.into(), Some(model.revision), Files::Folder(model.folder))
+    /// As [`Checkpoint::from_folder`].
+    pub fn from_snapshot(
+        id: impl Into<String>,
+        revision: impl Into<String>,
+        folder: impl Into<PathBuf>,
+    ) -> Result<Self, Error> {
+        let files = Files::Folder(folder.into());
+        Self::from_parts(id.into(), Some(revision.into()), files)
     }
 
     /// Opens files held in memory, by the names they would have in a folder.
@@ -151,7 +141,7 @@ impl Checkpoint {
         &self.id
     }
 
-    /// The commit of the hub; `None` for folders and memory.
+    /// The commit of the hub; `None` for other folders and memory.
     pub fn revision(&self) -> Option<&str> {
         self.revision.as_deref()
     }
@@ -204,6 +194,58 @@ impl Checkpoint {
     /// The shape of a tensor; `None` when the weights do not hold it.
     pub fn shape(&self, tensor: &str) -> Option<&[usize]> {
         self.weights.shape(tensor)
+    }
+
+    /// The number of weights in all tensors.
+    pub fn n_parameters(&self) -> u64 {
+        let sizes = self
+            .weights
+            .tensors()
+            .map(|(_, tensor)| tensor.shape.iter().product::<usize>());
+        sizes.map(|size| size as u64).sum()
+    }
+
+    /// The number formats of the tensors, such as `F32`, in order; `I8` for 8-bit weights with scales.
+    pub fn formats(&self) -> BTreeSet<String> {
+        let formats = self
+            .weights
+            .tensors()
+            .map(|(_, tensor)| tensor.element.dtype());
+        formats.map(|dtype| dtype.to_string()).collect()
+    }
+
+    /// The names of the files, with `/` behind folders, one level deep and in order.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn file_names(&self) -> Result<Vec<String>, Error> {
+        self.files.names()
+    }
+
+    /// Reads a small file by its name within the checkpoint; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`], and [`Error::Malformed`] for one that is not small.
+    pub fn file(&self, name: &str) -> Result<Option<Cow<'_, [u8]>>, Error> {
+        self.files.read(name)
+    }
+
+    /// The folders that hold weights, each empty or ending in `/`, with the weights in them.
+    ///
+    /// # Errors
+    /// What damaged files give.
+    pub fn parts(&self) -> Result<Vec<(String, Self)>, Error> {
+        let names = self.file_names()?;
+        let weights = names.iter().filter_map(|name| {
+            let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+            weights::WEIGHT_FILES.contains(&file).then_some(folder)
+        });
+        let folders: BTreeSet<&str> = weights.collect();
+        let parts = folders.into_iter().map(|folder| match folder {
+            "" => Ok((String::new(), self.clone())),
+            folder => Ok((format!("{folder}/"), self.part(folder)?)),
+        });
+        parts.collect()
     }
 
     /// Checks that the weights hold all these tensors in these shapes.

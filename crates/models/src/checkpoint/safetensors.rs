@@ -58,7 +58,7 @@ fn element(dtype: Dtype) -> Element {
         Dtype::F16 => Element::F16,
         Dtype::BF16 => Element::Bf16,
         Dtype::I8 => Element::I8,
-        other => Element::Other(other.bitsize().div_ceil(8)),
+        other => Element::Other(other),
     }
 }
 

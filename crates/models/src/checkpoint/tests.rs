@@ -228,22 +228,86 @@ fn old_names_of_layer_normalisation_are_understood() {
     assert_eq!(names, ["a.LayerNorm.bias", "a.LayerNorm.weight"]);
 }
 
+/// Writes all tensors of a checkpoint and opens the file.
+fn rewritten(checkpoint: &Checkpoint) -> Checkpoint {
+    let mut weights = WeightsFile::default();
+    weights.add(checkpoint, |name| Some(name.to_owned()));
+    let name = format!(
+        "ragdex-weights-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    );
+    let path = std::env::temp_dir().join(name);
+    weights.write(&path).unwrap();
+    let file = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    in_memory(vec![
+        ("config.json", b"{}".to_vec()),
+        ("model.safetensors", file),
+    ])
+    .unwrap()
+}
+
 #[test]
-fn a_cached_model_is_found_by_its_reference() {
-    let cache = std::env::temp_dir().join(format!("ragdex-hub-{}", std::process::id()));
-    let model = cache.join("models--org--name");
-    let snapshot = model.join("snapshots/0123abc");
-    fs::create_dir_all(&snapshot).unwrap();
-    fs::create_dir_all(model.join("refs")).unwrap();
-    fs::write(model.join("refs/main"), "0123abc\n").unwrap();
-    let found = hub::find(&cache, "org/name", None).unwrap();
-    assert_eq!((found.folder, &*found.revision), (snapshot, "0123abc"));
-    assert!(hub::find(&cache, "org/name", Some("0123abc")).is_ok());
-    for (id, revision) in [("org/other", None), ("org/name", Some("dev"))] {
-        let error = hub::find(&cache, id, revision).err().unwrap();
-        assert!(matches!(error, Error::NotCached { .. }), "{error}");
+fn a_pickle_is_written_with_every_tensor_but_tied_copies() {
+    let file = |name: &str| read_golden(&format!("rag-token/{name}"));
+    let files = ["config.json", "pytorch_model.bin"].map(|name| (name, file(name)));
+    let pickle = in_memory(files.to_vec()).unwrap();
+    let written = rewritten(&pickle);
+    let left_out = pickle
+        .tensor_names()
+        .filter(|name| written.shape(name).is_none());
+    assert_eq!(
+        left_out.collect::<Vec<_>>(),
+        [
+            "rag.generator.lm_head.weight",
+            "rag.generator.model.decoder.embed_tokens.weight",
+            "rag.generator.model.encoder.embed_tokens.weight",
+        ]
+    );
+    for name in written.tensor_names() {
+        assert_eq!(written.shape(name), pickle.shape(name), "{name}");
+        assert_eq!(written.read(name).ok(), pickle.read(name).ok(), "{name}");
     }
-    fs::write(model.join("refs/main"), "../../../x").unwrap();
-    assert!(hub::find(&cache, "org/name", None).is_err());
-    fs::remove_dir_all(&cache).unwrap();
+    assert!(pickle.formats().contains("I64") && written.formats().contains("I64"));
+}
+
+#[test]
+fn tied_tables_that_the_configuration_unties_are_written() {
+    let mut config: serde_json::Value =
+        serde_json::from_slice(&read_golden("rag-token/config.json")).unwrap();
+    config["generator"]["tie_word_embeddings"] = json!(false);
+    let weights = read_golden("rag-token/pytorch_model.bin");
+    let config = config.to_string().into_bytes();
+    let pickle = in_memory(vec![
+        ("config.json", config),
+        ("pytorch_model.bin", weights),
+    ])
+    .unwrap();
+    assert!(rewritten(&pickle).tensor_names().eq(pickle.tensor_names()));
+}
+
+#[test]
+fn packed_weights_are_written_as_the_numbers_that_they_stand_for() {
+    let header = json!({
+        "x": {"dtype": "I8", "shape": [2, 32], "data_offsets": [0, 64]},
+        "x.scale": {"dtype": "F16", "shape": [2, 1], "data_offsets": [64, 68]},
+        "y": {"dtype": "F16", "shape": [1], "data_offsets": [68, 70]},
+    });
+    let mut data: Vec<u8> = (0..64).collect();
+    for number in [-0.5, 2.0, 1.5] {
+        data.extend(f16::from_f32(number).to_le_bytes());
+    }
+    let files = vec![
+        ("config.json", b"{}".to_vec()),
+        ("model.safetensors", safetensors(&header, &data)),
+    ];
+    let packed = in_memory(files).unwrap();
+    let written = rewritten(&packed);
+    assert_eq!(tensors(&written), tensors(&packed));
+    assert_eq!(
+        written.formats().into_iter().collect::<Vec<_>>(),
+        ["F16", "F32"]
+    );
+    assert_eq!(written.n_parameters(), 65);
 }

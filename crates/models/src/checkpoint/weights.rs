@@ -1,5 +1,6 @@
 //! The tensors of a checkpoint, whatever file format they are in.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use super::safetensors::read_header;
 use crate::{Error, pickle};
 
 /// The files that can hold weights, in the order in which they are tried.
-const WEIGHT_FILES: [&str; 4] = [
+pub(super) const WEIGHT_FILES: [&str; 4] = [
     "model.safetensors",
     "model.safetensors.index.json",
     "pytorch_model.bin",
@@ -100,6 +101,11 @@ impl Weights {
         self.tensors.keys().map(String::as_str)
     }
 
+    /// All tensors with their names, in order.
+    pub(super) fn tensors(&self) -> impl Iterator<Item = (&str, &StoredTensor)> {
+        self.tensors.iter().map(|(name, tensor)| (&**name, tensor))
+    }
+
     pub(crate) fn shape(&self, name: &str) -> Option<&[usize]> {
         self.tensors.get(name).map(|tensor| &*tensor.shape)
     }
@@ -138,7 +144,32 @@ impl Weights {
         Ok(values)
     }
 
-    fn decode(&self, tensor: &StoredTensor) -> Option<Vec<f32>> {
+    /// The bytes of a tensor, row-major; 8-bit weights with scales as `f32`.
+    pub(super) fn stored(&self, tensor: &StoredTensor) -> Cow<'_, [u8]> {
+        let file = &self.files[tensor.file];
+        let bytes = &file[tensor.bytes.clone()];
+        if let Some(scales) = &tensor.scales {
+            let values = dequantise(bytes, &file[scales.clone()]);
+            return Cow::Owned(
+                values
+                    .iter()
+                    .flat_map(|value| value.to_le_bytes())
+                    .collect(),
+            );
+        }
+        match &tensor.strides {
+            None => Cow::Borrowed(bytes),
+            Some(strides) => {
+                let width = tensor.element.bytes();
+                let numbers = offsets(&tensor.shape, strides).into_iter();
+                let numbers = numbers.flat_map(|at| &bytes[at * width..][..width]);
+                Cow::Owned(numbers.copied().collect())
+            }
+        }
+    }
+
+    /// The numbers of a tensor, row-major; `None` for integers.
+    pub(super) fn decode(&self, tensor: &StoredTensor) -> Option<Vec<f32>> {
         let file = &self.files[tensor.file];
         let bytes = &file[tensor.bytes.clone()];
         if let Some(scales) = &tensor.scales {
@@ -189,6 +220,12 @@ fn shard_names(files: &Files, folder: &str, index: &str) -> Result<Vec<String>, 
 /// Copies a strided tensor row-major. Opening checked that the tensor has elements, at most as many
 /// as `values`, and that the last lies within.
 fn gather(values: &[f32], shape: &[usize], strides: &[usize]) -> Vec<f32> {
+    let offsets = offsets(shape, strides).into_iter();
+    offsets.map(|offset| values[offset]).collect()
+}
+
+/// Where each number of a strided tensor lies, row-major.
+fn offsets(shape: &[usize], strides: &[usize]) -> Vec<usize> {
     let mut offsets = vec![0];
     for (&size, &stride) in shape.iter().zip(strides) {
         offsets = offsets
@@ -197,7 +234,4 @@ fn gather(values: &[f32], shape: &[usize], strides: &[usize]) -> Vec<f32> {
             .collect();
     }
     offsets
-        .into_iter()
-        .map(|offset: usize| values[offset])
-        .collect()
 }

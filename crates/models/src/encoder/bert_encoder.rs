@@ -1,6 +1,5 @@
 //! Encoders of the BERT family.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::engine::Engine;
@@ -8,9 +7,8 @@ use super::head::Head;
 use super::plan::Plan;
 use super::{
     EncodeOptions, Encoder, EncoderDescription, EncoderOptions, PassageForm, PassageText,
-    PrecisionChoice, schedule,
+    PrecisionChoice, Prepared, schedule,
 };
-use crate::bert::PackedSequences;
 use crate::{Checkpoint, Encoding, Error, Tokenizer};
 
 /// How many texts are tokenised by one thread at a time: about 10 ms of work.
@@ -37,6 +35,7 @@ pub struct BertEncoder {
     head: Head,
     tokenizer: Tokenizer,
     vocab_size: usize,
+    positions: usize,
     description: EncoderDescription,
 }
 
@@ -46,7 +45,8 @@ impl BertEncoder {
     /// # Errors
     /// [`Error::MissingTensors`], [`Error::Shape`], [`Error::Config`], [`Error::NotANumber`];
     /// [`Error::Precision`] and [`Error::HalfRange`] when the precision does not suit;
-    /// [`Error::PoolingUnknown`] for a bare BERT when `options` names no pooling.
+    /// [`Error::PoolingUnknown`] for a bare BERT when `options` names no pooling;
+    /// [`Error::DeviceMemory`] when a device cannot hold the weights.
     pub fn open(checkpoint: &Checkpoint, options: &EncoderOptions) -> Result<Self, Error> {
         let precision = PrecisionChoice::resolve(options)?;
         let plan = Plan::make(checkpoint, options)?;
@@ -60,6 +60,7 @@ impl BertEncoder {
             id: checkpoint.id().to_owned(),
             revision: checkpoint.revision().map(str::to_owned),
             sha256: checkpoint.sha256(),
+            tokenizer_sha256: Some(tokenizer.sha256()),
             dim: head.dim,
             pooling: plan.pooling,
             normalize: head.normalizes(),
@@ -75,6 +76,7 @@ impl BertEncoder {
             head,
             tokenizer,
             vocab_size: plan.config.vocab_size,
+            positions: plan.config.positions(),
             description,
         })
     }
@@ -105,63 +107,64 @@ impl BertEncoder {
             .encode(&format!("{prompt}{question}"), max_length)
     }
 
-    /// Encodes `n` texts that `tokenize` gives.
-    fn encode(
+    /// Tokenises `n` texts by `tokenize`, over all threads.
+    fn prepare(
         &self,
         n: usize,
         tokenize: impl Fn(usize) -> Result<Encoding, Error> + Sync,
         options: &EncodeOptions<'_>,
-    ) -> Result<Vec<f32>, Error> {
+    ) -> Result<Prepared, Error> {
         let chunks = schedule::run(n.div_ceil(TOKENIZE_CHUNK), options, |chunk| {
             let start = chunk * TOKENIZE_CHUNK;
             let texts = start..n.min(start + TOKENIZE_CHUNK);
             texts
-                .map(|i| self.check(tokenize(i)?))
+                .map(|i| self.check_tokens(tokenize(i)?))
                 .collect::<Result<Vec<_>, Error>>()
         })?;
-        let encodings = chunks.concat();
-        let stands_alone = |encoding: &Encoding| self.engine.stands_alone(&encoding.ids);
-        let batches = batches(&encodings, options.max_batch_tokens, stands_alone);
-        let vectors = schedule::run(batches.len(), options, |i| {
-            let texts = batches[i].clone();
-            let batch: PackedSequences = encodings[texts.clone()].iter().collect();
-            let vectors = self.engine.forward(&batch, &self.head)?;
-            self.check_vectors(&vectors, texts.start)?;
-            (options.on_progress)(texts.len());
-            Ok(vectors)
-        })?;
-        Ok(vectors.concat())
+        Ok(chunks.into_iter().flatten().collect())
     }
 
-    /// Refuses vectors that overflowed, of texts from `first` on.
-    fn check_vectors(&self, vectors: &[f32], first: usize) -> Result<(), Error> {
+    /// Refuses vectors that overflowed.
+    fn check_vectors(&self, vectors: &[f32]) -> Result<(), Error> {
         let mut rows = vectors.chunks_exact(self.description.dim);
         let is_finite = |row: &[f32]| row.iter().all(|number| number.is_finite());
         match rows.position(|row| !is_finite(row)) {
-            Some(row) => Err(Error::Overflow {
+            Some(text) => Err(Error::Overflow {
                 id: self.description.id.clone(),
-                text: first + row,
+                text,
             }),
             None => Ok(()),
         }
     }
 
-    /// Makes tokens what the model is fed: token types 0, ids within its vocabulary.
-    fn check(&self, mut encoding: Encoding) -> Result<Encoding, Error> {
-        encoding.type_ids.fill(0);
-        let highest = encoding.ids.iter().copied().max();
-        match highest {
-            Some(id) if (id as usize) < self.vocab_size => Ok(encoding),
-            Some(id) => Err(Error::TokenId {
-                id,
-                vocab_size: self.vocab_size,
-            }),
-            None => Err(Error::Config {
+    /// Refuses a text without any token: nothing could be pooled.
+    fn check_tokens(&self, encoding: Encoding) -> Result<Encoding, Error> {
+        if encoding.ids.is_empty() {
+            return Err(Error::Config {
                 path: self.description.id.clone().into(),
                 key: "post_processor".into(),
                 what: "a tokenizer that adds special tokens expected".into(),
-            }),
+            });
         }
+        Ok(encoding)
+    }
+
+    /// Refuses texts that the model has no embeddings for: those of another tokenizer, or of one that does
+    /// not belong to the weights.
+    fn check_texts(&self, texts: &Prepared) -> Result<(), Error> {
+        if let Some(id) = texts.highest_id()
+            && id as usize >= self.vocab_size
+        {
+            return Err(Error::TokenId {
+                id,
+                vocab_size: self.vocab_size,
+            });
+        }
+        let (tokens, limit) = (texts.longest(), self.positions);
+        if tokens > limit {
+            return Err(Error::TooLong { tokens, limit });
+        }
+        Ok(())
     }
 }
 
@@ -174,54 +177,41 @@ impl Encoder for BertEncoder {
         &self.description
     }
 
-    fn encode_passages(
+    fn prepare_passages(
         &self,
         passages: &[PassageText<'_>],
         options: &EncodeOptions<'_>,
-    ) -> Result<Vec<f32>, Error> {
-        self.encode(
+    ) -> Result<Prepared, Error> {
+        self.prepare(
             passages.len(),
             |i| self.tokenize_passage(passages[i]),
             options,
         )
     }
 
-    fn encode_questions(
+    fn prepare_questions(
         &self,
         questions: &[&str],
         options: &EncodeOptions<'_>,
-    ) -> Result<Vec<f32>, Error> {
-        self.encode(
+    ) -> Result<Prepared, Error> {
+        self.prepare(
             questions.len(),
             |i| self.tokenize_question(questions[i]),
             options,
         )
     }
-}
 
-/// Cuts a run of texts into batches of about as many tokens; a longer text is a batch of its own, and so
-/// is one that stands alone.
-fn batches(
-    encodings: &[Encoding],
-    max_tokens: usize,
-    stands_alone: impl Fn(&Encoding) -> bool,
-) -> Vec<Range<usize>> {
-    let mut batches = Vec::new();
-    let (mut start, mut tokens) = (0, 0);
-    for (i, encoding) in encodings.iter().enumerate() {
-        let length = if stands_alone(encoding) {
-            max_tokens.max(encoding.ids.len())
-        } else {
-            encoding.ids.len()
-        };
-        if i > start && tokens + length > max_tokens {
-            batches.push(start..i);
-            (start, tokens) = (i, 0);
-        }
-        tokens += length;
+    fn question_overflow(&self, question: &str) -> Result<Option<usize>, Error> {
+        let prompt = &self.description.question_prompt;
+        let limit = self.description.max_tokens;
+        self.tokenizer
+            .overflow(&format!("{prompt}{question}"), limit)
     }
-    if start < encodings.len() {
-        batches.push(start..encodings.len());
+
+    fn encode(&self, texts: &Prepared, options: &EncodeOptions<'_>) -> Result<Vec<f32>, Error> {
+        self.check_texts(texts)?;
+        let vectors = self.engine.encode(texts, &self.head, options)?;
+        self.check_vectors(&vectors)?;
+        Ok(vectors)
     }
-    batches
 }

@@ -40,6 +40,10 @@ pub struct EncoderDescription {
     pub revision: Option<String>,
     /// The SHA-256 of its weights.
     pub sha256: Sha256,
+    /// The SHA-256 of its tokenizer, see [`Tokenizer::sha256`](crate::Tokenizer::sha256); absent where it was
+    /// not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer_sha256: Option<Sha256>,
     /// The width of the vectors.
     pub dim: usize,
     /// How token vectors become one.

@@ -8,9 +8,11 @@ use ragdex_kernels::{
     BertLayerWeights, BertShape, BertWeights, LayerNormWeights, LinearWeights, Output, PackedBert,
 };
 
+use super::devices::{DeviceEngine, Loader};
 use super::head::Head;
+use super::options::Computing;
 use super::plan::Plan;
-use super::{EncoderOptions, Pooling, Precision};
+use super::{EncodeOptions, Encoded, EncoderOptions, Pooling, Precision, Prepared, schedule};
 use crate::bert::{BertConfig, BertModel, PackedSequences};
 use crate::{Checkpoint, Error};
 
@@ -21,6 +23,8 @@ pub(super) enum Engine {
     Reference(BertModel),
     /// Kernels for the processor; see [`ragdex_kernels`].
     Packed(Box<Packed>),
+    /// Padded batches on GPUs.
+    Devices(DeviceEngine),
 }
 
 /// An encoder for the processor, and what it takes to do a rare case otherwise: in single precision,
@@ -36,12 +40,12 @@ pub(super) struct Packed {
 }
 
 /// Where the weights are.
-#[derive(Clone)]
-struct Source {
+#[derive(Debug, Clone)]
+pub(super) struct Source {
     checkpoint: Checkpoint,
-    config: BertConfig,
+    pub(super) config: BertConfig,
     prefix: &'static str,
-    precision: Precision,
+    pub(super) precision: Precision,
 }
 
 impl Engine {
@@ -59,48 +63,95 @@ impl Engine {
             prefix: plan.layout.prefix,
             precision,
         };
-        if !options.kernels || !matches!(options.device, Device::Cpu) {
-            return Ok(Self::Reference(
-                source.reference(masked_id, &options.device)?,
-            ));
-        }
-        let weights = source.weights()?;
-        Ok(Self::Packed(Box::new(Packed {
-            model: PackedBert::new(weights, precision.of_kernels()),
-            masked_id,
-            exceptional_id: plan.exceptional_id(),
-            source,
-            reference: OnceLock::new(),
-        })))
-    }
-
-    /// Whether a sequence must be a batch of its own, so that it does not decide how its neighbours are
-    /// computed.
-    pub(super) fn stands_alone(&self, ids: &[u32]) -> bool {
-        match self {
-            Self::Reference(_) => false,
-            Self::Packed(packed) => packed.is_exceptional(ids),
-        }
-    }
-
-    /// Computes the vectors of the sequences of a batch, row-major.
-    pub(super) fn forward(&self, batch: &PackedSequences, head: &Head) -> Result<Vec<f32>, Error> {
-        match self {
-            Self::Reference(model) => Ok(head.forward(&model.forward(batch)?, batch)?),
-            Self::Packed(packed) if packed.is_exceptional(&batch.ids) => {
-                Ok(head.forward(&packed.reference()?.forward(batch)?, batch)?)
+        Ok(match options.computing() {
+            Computing::Reference => Self::Reference(source.reference(masked_id)?),
+            Computing::Kernels => Self::Packed(Box::new(Packed::load(source, plan)?)),
+            Computing::Padded => {
+                let loader = Loader {
+                    source,
+                    rules: plan.config.token_rules(masked_id),
+                    pooling: plan.pooling,
+                };
+                Self::Devices(DeviceEngine::load(&loader, options.devices())?)
             }
-            Self::Packed(packed) => packed.forward(batch, head),
+        })
+    }
+
+    /// Computes the vectors of texts, row-major, in their order.
+    pub(super) fn encode(
+        &self,
+        texts: &Prepared,
+        head: &Head,
+        options: &EncodeOptions<'_>,
+    ) -> Result<Vec<f32>, Error> {
+        match self {
+            Self::Reference(model) => run_packed(
+                texts,
+                options,
+                |_| false,
+                |batch| Ok(head.forward(&model.forward(batch)?, batch)?),
+            ),
+            Self::Packed(packed) => run_packed(
+                texts,
+                options,
+                |ids| packed.is_exceptional(ids),
+                |batch| packed.forward(batch, head),
+            ),
+            Self::Devices(engine) => engine.encode(texts, head, options),
         }
     }
 }
 
+/// Computes texts in units of about as many tokens, packed, over all threads; a text that stands alone,
+/// so that it does not decide how its neighbours are computed, is a unit of its own.
+fn run_packed(
+    texts: &Prepared,
+    options: &EncodeOptions<'_>,
+    stands_alone: impl Fn(&[u32]) -> bool,
+    forward: impl Fn(&PackedSequences) -> Result<Vec<f32>, Error> + Sync,
+) -> Result<Vec<f32>, Error> {
+    let max_tokens = options
+        .batch_tokens
+        .unwrap_or(EncodeOptions::DEFAULT_BATCH_TOKENS);
+    let batches = texts.batches(max_tokens, stands_alone);
+    let vectors = schedule::run(batches.len(), options, |i| {
+        let batch = texts.packed(batches[i].clone());
+        let vectors = forward(&batch)?;
+        (options.on_progress)(Encoded {
+            texts: batch.ranges.len(),
+            tokens: batch.ids.len(),
+            padding: 0,
+        });
+        Ok(vectors)
+    })?;
+    Ok(vectors.concat())
+}
+
 impl Packed {
+    fn load(source: Source, plan: &Plan) -> Result<Self, Error> {
+        let mut weights = source.weights()?;
+        let first = source.config.first_position();
+        weights.shape.max_position_embeddings -= first;
+        weights
+            .position_embeddings
+            .drain(..first * source.config.hidden_size);
+        Ok(Self {
+            model: PackedBert::new(weights, source.precision.of_kernels()),
+            masked_id: plan.masked_id(),
+            exceptional_id: plan.exceptional_id(),
+            source,
+            reference: OnceLock::new(),
+        })
+    }
+
     fn is_exceptional(&self, ids: &[u32]) -> bool {
         self.exceptional_id.is_some_and(|id| ids.contains(&id))
     }
 
     fn forward(&self, batch: &PackedSequences, head: &Head) -> Result<Vec<f32>, Error> {
+        if self.is_exceptional(&batch.ids) {
+            return Ok(head.forward(&self.reference()?.forward(batch)?, batch)?);
+        }
         let mut offsets = vec![0];
         offsets.extend(batch.ranges.iter().map(|rows| rows.end));
         let output = match head.pooling() {
@@ -124,7 +175,7 @@ impl Packed {
         if let Some(model) = self.reference.get() {
             return Ok(model);
         }
-        let model = self.source.reference(self.masked_id, &Device::Cpu)?;
+        let model = self.source.reference(self.masked_id)?;
         Ok(self.reference.get_or_init(|| model))
     }
 }
@@ -138,8 +189,8 @@ impl std::fmt::Debug for Packed {
 }
 
 impl Source {
-    fn reference(&self, masked_id: Option<u32>, device: &Device) -> Result<BertModel, Error> {
-        let weights = self.checkpoint.var_builder(device);
+    fn reference(&self, masked_id: Option<u32>) -> Result<BertModel, Error> {
+        let weights = self.checkpoint.var_builder(&Device::Cpu);
         let weights = match self.prefix.trim_end_matches('.') {
             "" => weights,
             prefix => weights.pp(prefix),
@@ -147,12 +198,11 @@ impl Source {
         Ok(BertModel::load(&self.config, &weights, masked_id)?)
     }
 
-    /// Reads every weight. Sizes were checked by [`Checkpoint::require`].
-    fn weights(&self) -> Result<BertWeights, Error> {
+    /// Reads every weight, the rows of all positions among them. Sizes were checked by
+    /// [`Checkpoint::require`].
+    pub(super) fn weights(&self) -> Result<BertWeights, Error> {
         let config = &self.config;
         let layers = (0..config.num_hidden_layers).map(|i| self.layer(i));
-        let mut positions = self.read("embeddings.position_embeddings.weight")?;
-        positions.drain(..config.first_position() * config.hidden_size);
         Ok(BertWeights {
             shape: BertShape {
                 hidden_size: config.hidden_size,
@@ -160,12 +210,12 @@ impl Source {
                 num_attention_heads: config.num_attention_heads,
                 intermediate_size: config.intermediate_size,
                 vocab_size: config.vocab_size,
-                max_position_embeddings: config.positions(),
+                max_position_embeddings: config.max_position_embeddings,
                 type_vocab_size: config.type_vocab_size,
                 layer_norm_eps: config.layer_norm_eps,
             },
             word_embeddings: self.read("embeddings.word_embeddings.weight")?,
-            position_embeddings: positions,
+            position_embeddings: self.read("embeddings.position_embeddings.weight")?,
             token_type_embeddings: self.read("embeddings.token_type_embeddings.weight")?,
             embedding_norm: self.norm("embeddings.LayerNorm")?,
             layers: layers.collect::<Result<_, Error>>()?,

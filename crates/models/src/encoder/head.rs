@@ -11,7 +11,7 @@ use crate::{Checkpoint, Error};
 /// The shortest length that normalising divides by, as in PyTorch.
 const MIN_NORM: f32 = 1e-12;
 
-/// Pooling and what follows it.
+/// Pooling and what follows it, on the processor: next to nothing beside the layers.
 #[derive(Debug, Clone)]
 pub(super) struct Head {
     pooling: Pooling,
@@ -41,9 +41,8 @@ impl Head {
             steps: Vec::new(),
             dim: plan.config.hidden_size,
         };
-        let device = &options.device;
         if let (Some(prefix), width @ 1..) = (plan.layout.dpr, plan.config.projection_dim) {
-            head.add_linear(checkpoint, &format!("{prefix}encode_proj"), width, device)?;
+            head.add_linear(checkpoint, &format!("{prefix}encode_proj"), width)?;
         }
         for module in plan.sentence.iter().flat_map(|sentence| &sentence.modules) {
             match module {
@@ -54,7 +53,7 @@ impl Head {
                     tanh,
                 } => {
                     let part = checkpoint.part(folder)?;
-                    head.add_linear(&part, "linear", *width, device)?;
+                    head.add_linear(&part, "linear", *width)?;
                     head.steps.extend(tanh.then_some(Step::Tanh));
                 }
             }
@@ -114,14 +113,13 @@ impl Head {
         checkpoint: &Checkpoint,
         name: &str,
         width: usize,
-        device: &Device,
     ) -> std::result::Result<(), Error> {
         let mut tensors = vec![(format!("{name}.weight"), vec![width, self.dim])];
         let bias = format!("{name}.bias");
         let has_bias = checkpoint.shape(&bias).is_some();
         tensors.extend(has_bias.then(|| (bias, vec![width])));
         checkpoint.require(&tensors)?;
-        let weights = checkpoint.var_builder(device).pp(name);
+        let weights = checkpoint.var_builder(&Device::Cpu).pp(name);
         let bias = has_bias.then(|| weights.get(width, "bias")).transpose()?;
         let linear = Linear::new(weights.get((width, self.dim), "weight")?, bias)?;
         self.steps.push(Step::Linear(linear));

@@ -2,12 +2,14 @@
 
 mod bert_encoder;
 mod description;
+mod devices;
 mod engine;
 mod head;
 mod layout;
 mod options;
 mod plan;
 mod precision;
+mod prepared;
 mod schedule;
 mod sentence;
 #[cfg(test)]
@@ -17,8 +19,9 @@ use std::sync::Arc;
 
 pub use self::bert_encoder::BertEncoder;
 pub use self::description::{EncoderDescription, PassageForm, Pooling};
-pub use self::options::{EncodeOptions, EncoderOptions};
+pub use self::options::{EncodeOptions, Encoded, EncoderOptions};
 pub use self::precision::{Precision, PrecisionChoice, UnknownPrecision};
+pub use self::prepared::Prepared;
 use crate::Error;
 
 /// What an encoder sees of a passage.
@@ -33,9 +36,14 @@ pub struct PassageText<'a> {
 /// Maps passages and questions into one vector space, where a large inner product means that the
 /// passage may answer the question.
 ///
+/// Encoding has two steps, so that one batch can be tokenised while another is computed: `prepare_…` works
+/// on the processor alone and gives tokens, [`Encoder::encode`] computes their vectors.
+///
 /// The vector of a text depends on nothing but the text: not on the texts around it, their number,
-/// the number of threads or [`EncodeOptions::max_batch_tokens`]. Implementations keep this to the
-/// bit on one machine.
+/// the number of threads or [`EncodeOptions::batch_tokens`]. On one machine processors keep this to the bit.
+/// GPUs keep it but for rounding: their libraries choose the order of a sum by the shape of the whole
+/// batch. So on a GPU the same texts in the same call, with the same `batch_tokens`, give the same bits on
+/// devices of one kind, unless memory runs out and a batch is halved; the same text among others does not.
 pub trait Encoder: Send + Sync {
     /// The width of the vectors.
     fn dim(&self) -> usize;
@@ -43,28 +51,71 @@ pub trait Encoder: Send + Sync {
     /// What decides its vectors: record it beside them.
     fn description(&self) -> &EncoderDescription;
 
-    /// Encodes passages. Returns shape `(passages.len(), dim)`, row-major, in input order.
+    /// Tokenises passages, in input order; texts that are too long are cut.
     ///
-    /// Texts that are too long are cut. Calls [`EncodeOptions::on_progress`] from several threads
-    /// with the number of passages just done.
+    /// Uses [`EncodeOptions::threads`] and heeds [`EncodeOptions::cancel`].
     ///
     /// # Errors
-    /// [`Error::Cancelled`], [`Error::Tokenizer`], [`Error::TokenId`], [`Error::Candle`].
+    /// [`Error::Cancelled`], [`Error::Tokenizer`].
+    fn prepare_passages(
+        &self,
+        passages: &[PassageText<'_>],
+        options: &EncodeOptions<'_>,
+    ) -> Result<Prepared, Error>;
+
+    /// Tokenises questions, likewise.
+    ///
+    /// # Errors
+    /// As [`Encoder::prepare_passages`].
+    fn prepare_questions(
+        &self,
+        questions: &[&str],
+        options: &EncodeOptions<'_>,
+    ) -> Result<Prepared, Error>;
+
+    /// Computes the vectors of prepared texts. Returns shape `(texts.len(), dim)`, row-major, in input
+    /// order.
+    ///
+    /// Calls [`EncodeOptions::on_progress`] from several threads with what is newly done.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`], [`Error::Candle`]; [`Error::TokenId`] and [`Error::TooLong`] for texts that
+    /// were not prepared for this encoder; [`Error::Overflow`].
+    fn encode(&self, texts: &Prepared, options: &EncodeOptions<'_>) -> Result<Vec<f32>, Error>;
+
+    /// Encodes passages: [`Encoder::prepare_passages`], then [`Encoder::encode`].
+    ///
+    /// # Errors
+    /// Those of both.
     fn encode_passages(
         &self,
         passages: &[PassageText<'_>],
         options: &EncodeOptions<'_>,
-    ) -> Result<Vec<f32>, Error>;
+    ) -> Result<Vec<f32>, Error> {
+        self.encode(&self.prepare_passages(passages, options)?, options)
+    }
 
-    /// Encodes questions. Returns shape `(questions.len(), dim)`, row-major, in input order.
+    /// Encodes questions: [`Encoder::prepare_questions`], then [`Encoder::encode`].
     ///
     /// # Errors
-    /// As [`Encoder::encode_passages`].
+    /// Those of both.
     fn encode_questions(
         &self,
         questions: &[&str],
         options: &EncodeOptions<'_>,
-    ) -> Result<Vec<f32>, Error>;
+    ) -> Result<Vec<f32>, Error> {
+        self.encode(&self.prepare_questions(questions, options)?, options)
+    }
+
+    /// The number of tokens of a question that is longer than [`EncoderDescription::max_tokens`], so that
+    /// its end would not be read; `None` for all others.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    fn question_overflow(&self, question: &str) -> Result<Option<usize>, Error> {
+        let _ = question;
+        Ok(None)
+    }
 }
 
 /// The encoder of passages and the encoder of questions of one vector space.

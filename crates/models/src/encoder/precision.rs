@@ -8,12 +8,14 @@ use ragdex_kernels::InstructionSet;
 use serde::{Deserialize, Serialize};
 
 use super::EncoderOptions;
+use super::options::Computing;
 use crate::Error;
 
-/// What the matrix products of an encoder compute in; all else is single precision.
+/// What the matrix products of an encoder compute in; all else is single precision on a processor, and
+/// of the same precision, with sums in `f32`, on a GPU.
 ///
 /// Every processor computes each of them, and the same input gives the same bits on one machine
-/// whatever is encoded beside it. Vectors of two precisions lie close to each other, but questions
+/// whatever is encoded beside it; GPUs compute all but `int8`. Vectors of two precisions lie close to each other, but questions
 /// are best encoded in the precision of the passages: the description records it.
 ///
 /// | precision | memory of weights | cosine to `f32` | speed |
@@ -54,7 +56,7 @@ impl Precision {
     }
 
     /// What the kernels call it.
-    pub(super) fn of_kernels(self) -> ragdex_kernels::Precision {
+    pub(crate) fn of_kernels(self) -> ragdex_kernels::Precision {
         match self {
             Self::F32 => ragdex_kernels::Precision::F32,
             Self::F16 => ragdex_kernels::Precision::F16,
@@ -92,8 +94,9 @@ impl FromStr for Precision {
 /// `auto` is the fastest precision that passed on a trained model (`benches/README.md`): every cosine
 /// to single precision at least 0.9999, and 99.5 % of the best, the best 5 and the best 20 passages
 /// the same. `f16` and `bf16` pass, `int8` does not. Where the processor multiplies pairs of bfloat16
-/// as fast as single numbers, `bf16` is taken; elsewhere, and on other devices, `f32`, since `f16` is
-/// no faster. Record what was taken: another machine may take another.
+/// as fast as single numbers, `bf16` is taken; on other processors `f32`, since `f16` is no faster. On GPUs
+/// it is `f16`, which every one of them multiplies faster than `f32` and which passes there too, activations
+/// included. Record what was taken: another machine may take another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PrecisionChoice {
     /// This one.
@@ -103,6 +106,15 @@ pub enum PrecisionChoice {
 }
 
 impl PrecisionChoice {
+    /// Whether devices compute in this precision; the processor does in all.
+    pub fn is_computed_by(self, devices: &[Device]) -> bool {
+        let on_processor = devices.iter().all(Device::is_cpu);
+        match self {
+            Self::Exact(precision) => on_processor || PADDED.contains(&precision),
+            Self::Auto => true,
+        }
+    }
+
     /// The name of [`PrecisionChoice::Auto`].
     const AUTO: &'static str = "auto";
 
@@ -111,27 +123,50 @@ impl PrecisionChoice {
     /// # Errors
     /// [`Error::Precision`] for what the device does not compute.
     pub(super) fn resolve(options: &EncoderOptions) -> Result<Precision, Error> {
-        let is_packed = options.kernels && matches!(options.device, Device::Cpu);
         match options.precision {
-            Self::Exact(precision) if is_packed || precision == Precision::F32 => Ok(precision),
-            Self::Exact(precision) => Err(Error::Precision {
-                precision,
-                device: device_name(options),
-            }),
-            Self::Auto if is_packed && InstructionSet::best().gains_by_bf16() => {
-                Ok(Precision::Bf16)
-            }
-            Self::Auto => Ok(Precision::F32),
+            Self::Exact(precision) => check(precision, options),
+            Self::Auto => Ok(fastest(options)),
         }
+    }
+}
+
+/// The precisions of [`Computing::Padded`].
+const PADDED: [Precision; 3] = [Precision::F32, Precision::F16, Precision::Bf16];
+
+/// Refuses a precision that what computes does not have.
+fn check(precision: Precision, options: &EncoderOptions) -> Result<Precision, Error> {
+    let (is_computed, computed) = match options.computing() {
+        Computing::Kernels => (true, ""),
+        Computing::Reference => (precision == Precision::F32, "`f32`"),
+        Computing::Padded => (PADDED.contains(&precision), "`f32`, `f16` and `bf16`"),
+    };
+    if is_computed {
+        return Ok(precision);
+    }
+    Err(Error::Precision {
+        precision,
+        device: device_name(options),
+        computed,
+    })
+}
+
+/// The precision of [`PrecisionChoice::Auto`].
+fn fastest(options: &EncoderOptions) -> Precision {
+    let is_gpu = options.devices.iter().any(|device| !device.is_cpu());
+    match options.computing() {
+        Computing::Kernels if InstructionSet::best().gains_by_bf16() => Precision::Bf16,
+        Computing::Padded if is_gpu => Precision::F16,
+        _ => Precision::F32,
     }
 }
 
 /// What computes when the kernels do not.
 fn device_name(options: &EncoderOptions) -> &'static str {
-    match options.device {
-        Device::Cpu => "candle on the processor",
-        Device::Cuda(_) => "cuda",
-        Device::Metal(_) => "metal",
+    let other = options.devices.iter().find(|device| !device.is_cpu());
+    match other {
+        Some(Device::Cuda(_)) => "cuda",
+        Some(Device::Metal(_)) => "metal",
+        Some(Device::Cpu) | None => "candle on the processor",
     }
 }
 

@@ -5,6 +5,7 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use ragdex_core::Cancel;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::EncodeOptions;
@@ -30,35 +31,67 @@ pub(super) fn run<T: Send>(
     let available = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let threads = options.threads.map_or_else(available, NonZeroUsize::get);
     let n_lanes = threads.min(n_items);
-    let next = AtomicUsize::new(0);
-    let lane = || -> Result<Vec<(usize, T)>, Error> {
+    let queue = Queue::new(n_items, &options.cancel);
+    let pools: Vec<ThreadPool> = (0..n_lanes)
+        .map(|_| pool(threads / n_lanes))
+        .collect::<Result<_, _>>()?;
+    run_lanes(&pools, |pool| pool.install(|| queue.drain(&work)))
+}
+
+/// Items that lanes take one after another, until there are none or one of them fails.
+pub(super) struct Queue<'a> {
+    next: AtomicUsize,
+    n_items: usize,
+    cancel: &'a Cancel,
+}
+
+impl<'a> Queue<'a> {
+    /// The items `0..n_items`.
+    pub(super) fn new(n_items: usize, cancel: &'a Cancel) -> Self {
+        Self {
+            next: AtomicUsize::new(0),
+            n_items,
+            cancel,
+        }
+    }
+
+    /// Takes items and gives their results with their numbers; called by each lane.
+    pub(super) fn drain<T>(
+        &self,
+        work: impl Fn(usize) -> Result<T, Error>,
+    ) -> Result<Vec<(usize, T)>, Error> {
         let mut done = Vec::new();
         loop {
-            let item = next.fetch_add(1, Ordering::Relaxed);
-            if item >= n_items {
+            let item = self.next.fetch_add(1, Ordering::Relaxed);
+            if item >= self.n_items {
                 return Ok(done);
             }
-            let result = options
-                .cancel
-                .check()
-                .map_err(Error::from)
-                .and_then(|()| work(item));
-            match result {
+            let cancelled = self.cancel.check().map_err(Error::from);
+            match cancelled.and_then(|()| work(item)) {
                 Ok(result) => done.push((item, result)),
                 Err(error) => {
-                    next.store(n_items, Ordering::Relaxed); // the others stop too
+                    self.stop();
                     return Err(error);
                 }
             }
         }
-    };
-    let pools: Vec<ThreadPool> = (0..n_lanes)
-        .map(|_| pool(threads / n_lanes))
-        .collect::<Result<_, _>>()?;
-    let lanes = thread::scope(|scope| {
-        let lane = &lane;
-        let spawn = |pool| scope.spawn(move || ThreadPool::install(pool, lane));
-        let handles: Vec<_> = pools.iter().map(spawn).collect();
+    }
+
+    /// Leaves nothing to take.
+    pub(super) fn stop(&self) {
+        self.next.store(self.n_items, Ordering::Relaxed);
+    }
+}
+
+/// Runs each lane in a thread of its own and returns the results of all in the order of the items.
+pub(super) fn run_lanes<L: Sync, T: Send>(
+    lanes: &[L],
+    run: impl Fn(&L) -> Result<Vec<(usize, T)>, Error> + Sync,
+) -> Result<Vec<T>, Error> {
+    let done = thread::scope(|scope| {
+        let run = &run;
+        let spawn = |lane| scope.spawn(move || run(lane));
+        let handles: Vec<_> = lanes.iter().map(spawn).collect();
         let join = |handle: thread::ScopedJoinHandle<_>| match handle.join() {
             Ok(result) => result,
             Err(panic) => resume_unwind(panic),
@@ -68,7 +101,7 @@ pub(super) fn run<T: Send>(
             .map(join)
             .collect::<Result<Vec<_>, Error>>()
     })?;
-    let mut results: Vec<(usize, T)> = lanes.into_iter().flatten().collect();
+    let mut results: Vec<(usize, T)> = done.into_iter().flatten().collect();
     results.sort_unstable_by_key(|(item, _)| *item);
     Ok(results.into_iter().map(|(_, result)| result).collect())
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::bert::{BertConfig, BertModel, PackedSequences};
-use crate::{Checkpoint, Device};
+use crate::{Checkpoint, Device, Encoding};
 
 /// The tolerance on every component. The golden data differs from `f64` by less.
 const TOLERANCE: f32 = 1e-5;
@@ -206,10 +206,10 @@ fn threads_and_neighbours_leave_no_trace() {
         .flat_map(|folder| Precision::ALL.map(|precision| (folder, precision)));
     for (folder, precision) in cases {
         let encoder = open_in(folder, precision);
-        let encode = |passages: &[PassageText<'_>], threads, max_batch_tokens| {
+        let encode = |passages: &[PassageText<'_>], threads, batch_tokens| {
             let options = EncodeOptions {
                 threads: NonZeroUsize::new(threads),
-                max_batch_tokens,
+                batch_tokens: NonZeroUsize::new(batch_tokens),
                 ..EncodeOptions::default()
             };
             bits(&encoder.encode_passages(passages, &options).unwrap())
@@ -566,16 +566,20 @@ fn progress_counts_every_text_and_cancelling_stops() {
     let encoder = open("dpr-ctx-encoder");
     let passages = golden_passages();
     let passages = borrow(&passages);
-    let done = AtomicUsize::new(0);
+    let (done, tokens) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let options = EncodeOptions {
-        max_batch_tokens: 64,
-        on_progress: &|n| {
-            done.fetch_add(n, Ordering::Relaxed);
+        batch_tokens: NonZeroUsize::new(64),
+        on_progress: &|encoded| {
+            done.fetch_add(encoded.texts, Ordering::Relaxed);
+            tokens.fetch_add(encoded.tokens, Ordering::Relaxed);
+            assert_eq!(encoded.padding, 0);
         },
         ..EncodeOptions::default()
     };
     encoder.encode_passages(&passages, &options).unwrap();
     assert_eq!(done.load(Ordering::Relaxed), passages.len());
+    let prepared = encoder.prepare_passages(&passages, &EncodeOptions::default());
+    assert_eq!(tokens.load(Ordering::Relaxed), prepared.unwrap().n_tokens());
     options.cancel.cancel();
     let error = encoder.encode_passages(&passages, &options).unwrap_err();
     assert!(matches!(error, Error::Cancelled(_)));
@@ -583,6 +587,34 @@ fn progress_counts_every_text_and_cancelling_stops() {
         .encode_passages(&[], &EncodeOptions::default())
         .unwrap();
     assert!(none.is_empty());
+}
+
+#[test]
+fn the_two_steps_are_the_one() {
+    let encoder = open("dpr-ctx-encoder");
+    let texts = golden_passages();
+    let options = EncodeOptions {
+        threads: NonZeroUsize::new(1),
+        ..EncodeOptions::default()
+    };
+    let prepared = encoder.prepare_passages(&borrow(&texts), &options).unwrap();
+    assert_eq!(prepared.len(), texts.len());
+    let once = encoder.encode_passages(&borrow(&texts), &EncodeOptions::default());
+    let twice = encoder.encode(&prepared, &options).unwrap();
+    assert_eq!(bits(&twice), bits(&once.unwrap()));
+}
+
+#[test]
+fn texts_that_were_prepared_for_another_model_are_refused() {
+    let encoder = open("dpr-ctx-encoder");
+    let of = |ids: Vec<u32>| -> Prepared {
+        let type_ids = vec![0; ids.len()];
+        [Encoding { ids, type_ids }].into_iter().collect()
+    };
+    let error = encoder.encode(&of(vec![2, 1_000_000, 3]), &EncodeOptions::default());
+    assert!(matches!(error, Err(Error::TokenId { id: 1_000_000, .. })));
+    let error = encoder.encode(&of(vec![2; 5000]), &EncodeOptions::default());
+    assert!(matches!(error, Err(Error::TooLong { tokens: 5000, .. })));
 }
 
 #[test]
@@ -606,8 +638,8 @@ fn a_description_survives_json() {
     assert_eq!(json["precision"], "f32");
     let tokenizer = fs::read(golden("dpr-ctx-encoder/tokenizer.json")).unwrap();
     assert_eq!(
-        encoder.tokenizer().sha256(),
-        ragdex_core::Sha256::of(&tokenizer)
+        json["tokenizer_sha256"],
+        ragdex_core::Sha256::of(&tokenizer).to_string()
     );
     let back: EncoderDescription = serde_json::from_value(json).unwrap();
     assert_eq!(&back, encoder.description());

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use super::value::Problem;
-use super::{machine, tensors};
+use ragdex_pickle::{Limit, Problem, run};
+
+use super::tensors;
 use crate::checkpoint::StoredTensor;
 
 const END: &[u8] = b"PK\x05\x06";
@@ -38,8 +39,9 @@ pub(super) fn read(bytes: &[u8], file: usize) -> Result<BTreeMap<String, StoredT
             "little-endian numbers expected, found big-endian",
         ));
     }
-    let run = machine::run(&bytes[..pickle.end], pickle.start)?;
-    let described = tensors::describe(&run)?;
+    let dictionary = &bytes[..pickle.end];
+    let dictionary = run(dictionary, pickle.start, tensors::accepts, Limit::default())?;
+    let described = tensors::describe(&dictionary)?;
     tensors::place(described, file, |key| {
         entries.get(&*format!("{root}data/{key}")).cloned()
     })

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use super::machine::{self, Pickle};
+use ragdex_pickle::{Limit, Pickle, Problem, Value};
+
 use super::tensors::{self, Described};
-use super::value::{Problem, Value};
 use crate::checkpoint::{Element, StoredTensor};
 
 /// The first pickle: protocol 2 and the magic number, 0x1950a86a20f9469cfc6c.
@@ -18,25 +18,29 @@ const VERSION: i64 = 1001;
 
 /// Finds the tensors of a stream.
 pub(super) fn read(bytes: &[u8], file: usize) -> Result<BTreeMap<String, StoredTensor>, Problem> {
-    let version = machine::run(bytes, MAGIC.len())?;
-    if version.root != Value::Int(VERSION) {
+    let version = run(bytes, MAGIC.len())?;
+    if version.root() != Value::Int(VERSION) {
         return Err(Problem::damaged(
             MAGIC.len(),
             format!("version {VERSION} expected"),
         ));
     }
-    let system = machine::run(bytes, version.end)?;
+    let system = run(bytes, version.end())?;
     check_byte_order(&system)?;
-    let dictionary = machine::run(bytes, system.end)?;
+    let dictionary = run(bytes, system.end())?;
     let described = tensors::describe(&dictionary)?;
-    let order = machine::run(bytes, dictionary.end)?;
+    let order = run(bytes, dictionary.end())?;
     let storages = storage_ranges(bytes, &order, &described)?;
     tensors::place(described, file, |key| storages.get(key).cloned())
 }
 
+fn run(bytes: &[u8], start: usize) -> Result<Pickle<'_>, Problem> {
+    ragdex_pickle::run(bytes, start, tensors::accepts, Limit::default())
+}
+
 fn check_byte_order(system: &Pickle<'_>) -> Result<(), Problem> {
-    let items = match system.root {
-        Value::Dict(id) => system.arena.items(id),
+    let items = match system.root() {
+        Value::Dict(id) => system.items(id),
         _ => &[],
     };
     let little = [Value::Text("little_endian"), Value::Bool(true)];
@@ -44,7 +48,7 @@ fn check_byte_order(system: &Pickle<'_>) -> Result<(), Problem> {
         Ok(())
     } else {
         Err(Problem::damaged(
-            system.end,
+            system.end(),
             "little-endian numbers expected",
         ))
     }
@@ -56,16 +60,16 @@ fn storage_ranges<'a>(
     order: &Pickle<'a>,
     described: &[Described<'_>],
 ) -> Result<HashMap<&'a str, Range<usize>>, Problem> {
-    let Value::List(keys) = order.root else {
-        return Err(Problem::damaged(order.end, "a list of storages expected"));
+    let Value::List(keys) = order.root() else {
+        return Err(Problem::damaged(order.end(), "a list of storages expected"));
     };
     let elements: HashMap<&str, Element> = described
         .iter()
         .map(|tensor| (tensor.storage.key, tensor.storage.element))
         .collect();
     let mut ranges = HashMap::new();
-    let mut position = order.end;
-    for key in order.arena.items(keys) {
+    let mut position = order.end();
+    for key in order.items(keys) {
         let named = match *key {
             Value::Text(key) => elements.get(key).map(|element| (key, element)),
             _ => None,

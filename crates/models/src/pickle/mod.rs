@@ -1,23 +1,21 @@
 //! `pytorch_model.bin`: the tensors of PyTorch's pickled files, read without running anything.
 //!
-//! A pickle is a program for a small stack machine that can call any Python function. The
-//! [`machine`] here knows the handful of globals that rebuild tensors and refuses every other by
-//! name. It only takes notes; [`tensors`] then turns the notes into checked byte ranges. PyTorch
-//! has two containers: since 1.6 a zip [`archive`], before that a [`legacy`] stream of pickles
-//! followed by the numbers.
+//! [`ragdex_pickle`] takes notes of what a pickle would do, and refuses every global but the handful that
+//! rebuild tensors ([`tensors::accepts`]); [`tensors`] turns the notes into checked byte ranges. PyTorch
+//! has two containers: since 1.6 a zip [`archive`], before that a [`legacy`] stream of pickles followed by
+//! the numbers.
 
 mod archive;
 mod legacy;
-mod machine;
 mod tensors;
 #[cfg(test)]
 mod tests;
-mod value;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use self::value::Problem;
+use ragdex_pickle::Problem;
+
 use crate::Error;
 use crate::checkpoint::StoredTensor;
 
@@ -35,5 +33,18 @@ pub(crate) fn read_tensors(
         let what = "neither a zip archive nor a pickle of PyTorch".to_owned();
         Err(Problem::damaged(0, what))
     };
-    tensors.map_err(|problem| problem.in_file(path))
+    tensors.map_err(|problem| in_file(problem, path))
+}
+
+fn in_file(problem: Problem, path: &Path) -> Error {
+    match problem {
+        Problem::Forbidden { position, global } => Error::ForbiddenGlobal {
+            path: path.to_owned(),
+            position,
+            global,
+        },
+        Problem::Damaged { position, what } => {
+            Error::malformed(path, format!("byte {position}: {what}"))
+        }
+    }
 }

@@ -3,9 +3,40 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::machine::Pickle;
-use super::value::{Arena, Global, Id, Problem, Value};
+use ragdex_pickle::{Global, Id, Pickle, Problem, Value};
+use safetensors::Dtype;
+
 use crate::checkpoint::{Element, StoredTensor};
+
+/// Whether a pickle of tensors may name a class or function.
+pub(super) fn accepts(module: &str, name: &str) -> bool {
+    match module {
+        "torch._utils" => is_rebuild_tensor(name) || name == "_rebuild_parameter",
+        "collections" => name == "OrderedDict",
+        "torch" => storage_element(name).is_some(),
+        _ => false,
+    }
+}
+
+fn is_rebuild_tensor(name: &str) -> bool {
+    matches!(name, "_rebuild_tensor_v2" | "_rebuild_tensor")
+}
+
+fn storage_element(name: &str) -> Option<Element> {
+    Some(match name {
+        "DoubleStorage" => Element::F64,
+        "FloatStorage" => Element::F32,
+        "HalfStorage" => Element::F16,
+        "BFloat16Storage" => Element::Bf16,
+        "LongStorage" => Element::Other(Dtype::I64),
+        "IntStorage" => Element::Other(Dtype::I32),
+        "ShortStorage" => Element::Other(Dtype::I16),
+        "CharStorage" => Element::I8,
+        "ByteStorage" => Element::Other(Dtype::U8),
+        "BoolStorage" => Element::Other(Dtype::BOOL),
+        _ => return None,
+    })
+}
 
 /// A run of numbers that tensors look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,18 +57,20 @@ pub(super) struct Described<'a> {
 
 /// Lists the tensors of a pickled dictionary. Entries that are no tensors are passed over.
 pub(super) fn describe<'a>(pickle: &Pickle<'a>) -> Result<Vec<Described<'a>>, Problem> {
-    let Value::Dict(root) = pickle.root else {
+    let Value::Dict(root) = pickle.root() else {
         return Err(Problem::damaged(
-            pickle.end,
+            pickle.end(),
             "a dictionary of tensors expected",
         ));
     };
     let mut described = Vec::new();
-    for pair in pickle.arena.items(root).chunks_exact(2) {
-        if let [Value::Text(name), Value::Tensor(arguments)] = *pair {
-            let tensor = describe_one(name, &pickle.arena, arguments).ok_or_else(|| {
+    for pair in pickle.items(root).chunks_exact(2) {
+        if let [Value::Text(name), Value::Call(call)] = *pair
+            && let Some(arguments) = rebuilt(pickle, call)
+        {
+            let tensor = describe_one(name, pickle, arguments).ok_or_else(|| {
                 Problem::damaged(
-                    pickle.end,
+                    pickle.end(),
                     format!("tensor `{name}`: malformed description"),
                 )
             })?;
@@ -47,47 +80,63 @@ pub(super) fn describe<'a>(pickle: &Pickle<'a>) -> Result<Vec<Described<'a>>, Pr
     Ok(described)
 }
 
-fn describe_one<'a>(name: &'a str, arena: &Arena<'a>, arguments: Id) -> Option<Described<'a>> {
+/// The arguments that rebuild a tensor, also those inside a parameter.
+fn rebuilt(pickle: &Pickle<'_>, call: Id) -> Option<Id> {
+    let [Value::Global(function), Value::Tuple(arguments), ..] = *pickle.items(call) else {
+        return None;
+    };
+    match (function.name, pickle.items(arguments).first()) {
+        (name, _) if is_rebuild_tensor(name) => Some(arguments),
+        // A parameter of a parameter is nobody's: one level, so that nothing recurses.
+        ("_rebuild_parameter", Some(Value::Call(tensor))) => match *pickle.items(*tensor) {
+            [Value::Global(inner), Value::Tuple(arguments), ..] => {
+                is_rebuild_tensor(inner.name).then_some(arguments)
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn describe_one<'a>(name: &'a str, pickle: &Pickle<'a>, arguments: Id) -> Option<Described<'a>> {
     let [
-        Value::Storage(storage),
+        Value::Persistent(storage),
         Value::Int(offset),
         Value::Tuple(shape),
         Value::Tuple(strides),
         ..,
-    ] = *arena.items(arguments)
+    ] = *pickle.items(arguments)
     else {
         return None;
     };
     Some(Described {
         name,
-        storage: storage_of(arena, storage)?,
+        storage: storage_of(pickle, storage)?,
         offset: usize::try_from(offset).ok()?,
-        shape: sizes(arena.items(shape))?,
-        strides: sizes(arena.items(strides))?,
+        shape: sizes(pickle.items(shape))?,
+        strides: sizes(pickle.items(strides))?,
     })
 }
 
 /// Reads `("storage", type, key, device, length)`. A sixth item, the view that files of PyTorch
 /// before 0.4 had, must be `None`.
-fn storage_of<'a>(arena: &Arena<'a>, id: Id) -> Option<Storage<'a>> {
-    match *arena.items(id) {
-        [
-            Value::Text("storage"),
-            Value::Global(Global::StorageType(element)),
-            Value::Text(key),
-            _,
-            _,
-        ]
+fn storage_of<'a>(pickle: &Pickle<'a>, id: Id) -> Option<Storage<'a>> {
+    let (Value::Global(Global { name: kind, .. }), key) = (match *pickle.items(id) {
+        [Value::Text("storage"), kind, Value::Text(key), _, _]
         | [
             Value::Text("storage"),
-            Value::Global(Global::StorageType(element)),
+            kind,
             Value::Text(key),
             _,
             _,
             Value::None,
-        ] => Some(Storage { key, element }),
-        _ => None,
-    }
+        ] => (kind, key),
+        _ => return None,
+    }) else {
+        return None;
+    };
+    let element = storage_element(kind)?;
+    Some(Storage { key, element })
 }
 
 fn sizes(values: &[Value<'_>]) -> Option<Vec<usize>> {

@@ -133,6 +133,19 @@ impl Tokenizer {
         self.encode_parts(text, None, max_length)
     }
 
+    /// The number of tokens of a text that has more than `limit`, special ones included; `None` for others.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub fn overflow(&self, text: &str, limit: usize) -> Result<Option<usize>, Error> {
+        // A token has at least a byte; most questions need no tokenizing to be found short.
+        if text.len() + self.special_tokens(false) <= limit {
+            return Ok(None);
+        }
+        let tokens = self.encode(text, None)?.ids.len();
+        Ok((tokens > limit).then_some(tokens))
+    }
+
     /// Encodes a pair of texts with its special tokens, at most `max_length` tokens in all.
     ///
     /// What is too long is cut "longest first": when the shorter text takes at most half of the

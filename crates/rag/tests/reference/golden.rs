@@ -6,8 +6,19 @@ use ragdex_models::Checkpoint;
 use ragdex_rag::{AnswerOptions, PassageInput, Query, RagModel};
 use serde_json::Value;
 
+/// The stored fixtures, or those of another seed and size that `make_rag_golden.py --spec` has made:
+///
+/// ```text
+/// python tests/data/golden/make_rag_golden.py --out OTHER --spec SPEC.json
+/// RAGDEX_RAG_GOLDEN=OTHER cargo test -p ragdex-rag --test reference -- generate texts losses
+/// ```
+///
+/// Other modules ask for words that only the stored ones say.
 pub(crate) fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/golden/rag")
+    match std::env::var_os("RAGDEX_RAG_GOLDEN") {
+        Some(other) => other.into(),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/golden/rag"),
+    }
 }
 
 pub(crate) fn json(name: &str) -> Value {

@@ -284,6 +284,7 @@ fn report(manifest: &SplitManifest, seconds: SplitTimes) -> Result<SplitReport> 
     let summary = serde_json::from_value(manifest.summary.clone());
     Ok(SplitReport {
         summary: summary.map_err(|source| ragdex_store::Error::DamagedSplit {
+            kind: "split",
             path: "split.json".into(),
             source,
         })?,

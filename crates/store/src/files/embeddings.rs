@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, FixedSizeListArray, PrimitiveArray, RecordBatch};
@@ -73,30 +73,167 @@ pub fn embeddings_schema(dim: usize, element: Element) -> Schema {
     Schema::new(vec![Field::new(COLUMN, list, false)])
 }
 
-/// Writes a whole embeddings file as one record batch.
-pub(crate) fn write_embeddings<W: Write>(
-    file: W,
-    path: &Path,
+/// Rows of a record batch: with 768 dimensions in f32, 25 MB are held until they are written. A file of
+/// fewer rows is one block.
+const ROWS_PER_BLOCK: usize = 8192;
+
+/// Writes an embeddings file, block by block.
+///
+/// Memory: [`ROWS_PER_BLOCK`] vectors in f32, and once more while they are written. The bytes do not depend
+/// on how many vectors come at a time.
+pub(crate) struct EmbeddingsFileWriter<W: Write> {
+    writer: FileWriter<W>,
+    path: PathBuf,
+    shape: EmbeddingShape,
+    n_rows: u64,
+    /// Rows not written yet.
+    block: Vec<f32>,
+    n_written: u64,
+}
+
+impl<W: Write> EmbeddingsFileWriter<W> {
+    /// Begins a file of `n_rows` vectors; `path` is for messages.
+    pub(crate) fn create(
+        file: W,
+        path: PathBuf,
+        shape: EmbeddingShape,
+        n_rows: u64,
+    ) -> Result<Self> {
+        let schema = embeddings_schema(shape.dim, shape.element);
+        let writer = FileWriter::try_new(file, &schema).map_err(|e| arrow_error(e, &path))?;
+        Ok(Self {
+            writer,
+            path,
+            shape,
+            n_rows,
+            block: Vec::new(),
+            n_written: 0,
+        })
+    }
+
+    /// Adds the next vectors, in row order.
+    ///
+    /// # Errors
+    /// [`Error::Dimension`], [`Error::NotFinite`]; [`Error::Rows`] when there are more than rows.
+    pub(crate) fn push(&mut self, vectors: Vectors<'_>) -> Result<()> {
+        self.check_width(vectors)?;
+        if self.row() + vectors.len() as u64 > self.n_rows {
+            return Err(self.wrong_rows(self.row() + vectors.len() as u64));
+        }
+        let dim = self.shape.dim;
+        for row in 0..vectors.len() {
+            let values = row * dim..(row + 1) * dim;
+            match vectors.rows() {
+                Rows::F32(all) => self.block.extend_from_slice(&all[values]),
+                Rows::F16(all) => self
+                    .block
+                    .extend(all[values].iter().map(|value| value.to_f32())),
+            }
+            self.check_finite()?;
+            if self.block.len() == ROWS_PER_BLOCK * dim {
+                self.write_block()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left and gives the file back, to be finished.
+    ///
+    /// # Errors
+    /// [`Error::Rows`] when there are fewer vectors than rows.
+    pub(crate) fn into_file(mut self) -> Result<W> {
+        if self.row() != self.n_rows {
+            return Err(self.wrong_rows(self.row()));
+        }
+        // A file without rows is one block too.
+        if !self.block.is_empty() || self.n_rows == 0 {
+            self.write_block()?;
+        }
+        let finish = || {
+            self.writer.finish()?;
+            self.writer.into_inner()
+        };
+        finish().map_err(|e| arrow_error(e, &self.path))
+    }
+
+    /// The row that the next vector will have.
+    fn row(&self) -> u64 {
+        self.n_written + (self.block.len() / self.shape.dim) as u64
+    }
+
+    fn write_block(&mut self) -> Result<()> {
+        let n_rows = self.block.len() / self.shape.dim;
+        let block = std::mem::take(&mut self.block);
+        let batch = record_batch(block, self.shape);
+        batch
+            .and_then(|batch| self.writer.write(&batch))
+            .map_err(|e| arrow_error(e, &self.path))?;
+        self.n_written += n_rows as u64;
+        Ok(())
+    }
+
+    fn check_width(&self, vectors: Vectors<'_>) -> Result<()> {
+        if vectors.dim() == self.shape.dim {
+            return Ok(());
+        }
+        Err(Error::Dimension {
+            path: self.path.clone(),
+            expected_dim: self.shape.dim,
+            expected_element: self.shape.element,
+            dim: vectors.dim(),
+            element: match vectors.rows() {
+                Rows::F32(_) => Element::F32,
+                Rows::F16(_) => Element::F16,
+            },
+        })
+    }
+
+    /// Refuses the last row when a number of it is not finite, or will not be as it is stored.
+    fn check_finite(&self) -> Result<()> {
+        let stored = |value: f32| match self.shape.element {
+            Element::F32 => value,
+            Element::F16 => f16::from_f32(value).to_f32(),
+        };
+        let last = &self.block[self.block.len() - self.shape.dim..];
+        let bad = last.iter().find(|value| !stored(**value).is_finite());
+        match bad {
+            None => Ok(()),
+            Some(value) => Err(Error::NotFinite {
+                path: self.path.clone(),
+                row: self.row() - 1,
+                value: stored(*value),
+            }),
+        }
+    }
+
+    fn wrong_rows(&self, found: u64) -> Error {
+        Error::Rows {
+            path: self.path.clone(),
+            expected: self.n_rows,
+            found,
+        }
+    }
+}
+
+/// Makes a block of rows what Arrow writes.
+fn record_batch(
     vectors: Vec<f32>,
     shape: EmbeddingShape,
-) -> Result<W> {
-    let schema = Arc::new(embeddings_schema(shape.dim, shape.element));
+) -> std::result::Result<RecordBatch, ArrowError> {
+    let schema = embeddings_schema(shape.dim, shape.element);
     let values: ArrayRef = match shape.element {
         Element::F32 => numbers::<Float32Type>(vectors),
         Element::F16 => numbers::<Float16Type>(vectors.into_iter().map(f16::from_f32).collect()),
     };
-    let write = || {
-        let DataType::FixedSizeList(item, dim) = schema.field(0).data_type() else {
-            unreachable!("made above");
-        };
-        let list = FixedSizeListArray::try_new(Arc::clone(item), *dim, values, None)?;
-        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(list)])?;
-        let mut writer = FileWriter::try_new(file, &schema)?;
-        writer.write(&batch)?;
-        writer.finish()?;
-        writer.into_inner()
+    let DataType::FixedSizeList(item, dim) = schema.field(0).data_type() else {
+        unreachable!("made above");
     };
-    write().map_err(|error| match error {
+    let list = FixedSizeListArray::try_new(Arc::clone(item), *dim, values, None)?;
+    RecordBatch::try_new(Arc::new(schema), vec![Arc::new(list)])
+}
+
+fn arrow_error(error: ArrowError, path: &Path) -> Error {
+    match error {
         // A full disk arrives wrapped; taken out, so that its hint is found.
         ArrowError::IoError(_, source) => Error::Io {
             action: Action::Write,
@@ -107,7 +244,7 @@ pub(crate) fn write_embeddings<W: Write>(
             path: path.to_owned(),
             source,
         },
-    })
+    }
 }
 
 fn numbers<T: ArrowPrimitiveType>(values: Vec<T::Native>) -> ArrayRef {
@@ -171,7 +308,7 @@ impl EmbeddingsFile {
         Ok(Self { blocks, shape })
     }
 
-    /// The vectors, in row order; ragdex writes one block a file.
+    /// The vectors, in row order, in blocks of up to [`ROWS_PER_BLOCK`] as ragdex writes them.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = Vectors<'_>> {
         self.blocks.iter().map(|block| {
             let rows = match block {
@@ -201,8 +338,18 @@ mod tests {
 
     fn written(n_rows: usize, shape: EmbeddingShape) -> (Vec<f32>, Bytes) {
         let vectors: Vec<f32> = (0..n_rows * shape.dim).map(|i| i as f32 * 0.5).collect();
-        let file = write_embeddings(Vec::new(), Path::new(PATH), vectors.clone(), shape);
-        (vectors, file.expect("memory does not fill").into())
+        (vectors.clone(), write(&vectors, n_rows, shape).into())
+    }
+
+    /// Writes vectors, `at_once` at a time.
+    fn write(vectors: &[f32], at_once: usize, shape: EmbeddingShape) -> Vec<u8> {
+        let n_rows = (vectors.len() / shape.dim) as u64;
+        let mut writer =
+            EmbeddingsFileWriter::create(Vec::new(), PATH.into(), shape, n_rows).unwrap();
+        for rows in vectors.chunks(at_once.max(1) * shape.dim) {
+            writer.push(Vectors::f32(rows, shape.dim).unwrap()).unwrap();
+        }
+        writer.into_file().unwrap()
     }
 
     fn open(content: Bytes, rows: u64, shape: EmbeddingShape) -> Result<EmbeddingsFile> {
@@ -227,6 +374,51 @@ mod tests {
                 assert_eq!(values(&file), vectors);
             }
         }
+    }
+
+    #[test]
+    fn files_of_several_blocks_read_back_whatever_came_at_a_time() {
+        for element in [Element::F32, Element::F16] {
+            let shape = EmbeddingShape { dim: 2, element };
+            let n_rows = 2 * ROWS_PER_BLOCK + 3;
+            let vectors: Vec<f32> = (0..2 * n_rows).map(|i| (i % 2000) as f32).collect();
+            let content = write(&vectors, n_rows, shape);
+            for at_once in [1, 1000, ROWS_PER_BLOCK] {
+                assert_eq!(write(&vectors, at_once, shape), content);
+            }
+            let file = open(content.into(), n_rows as u64, shape).unwrap();
+            assert_eq!(file.blocks().count(), 3);
+            assert_eq!(values(&file), vectors);
+        }
+    }
+
+    #[test]
+    fn too_many_rows_and_numbers_that_overflow_are_refused_with_their_row() {
+        let shape = EmbeddingShape {
+            dim: 1,
+            element: Element::F16,
+        };
+        let mut writer = EmbeddingsFileWriter::create(Vec::new(), PATH.into(), shape, 3).unwrap();
+        let mut push = |rows: &[f32]| writer.push(Vectors::f32(rows, 1).unwrap());
+        push(&[1.0]).unwrap();
+        assert!(matches!(
+            push(&[0.0, 1e6]),
+            Err(Error::NotFinite { row: 2, .. })
+        ));
+        let mut writer = EmbeddingsFileWriter::create(Vec::new(), PATH.into(), shape, 3).unwrap();
+        let error = writer.push(Vectors::f32(&[0.0; 4], 1).unwrap());
+        assert!(matches!(
+            error,
+            Err(Error::Rows {
+                expected: 3,
+                found: 4,
+                ..
+            })
+        ));
+        assert!(matches!(
+            writer.into_file(),
+            Err(Error::Rows { found: 0, .. })
+        ));
     }
 
     #[test]

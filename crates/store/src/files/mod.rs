@@ -27,8 +27,9 @@ pub use passages::{PassageRecord, passages_schema};
 use documents::DocumentsWriter;
 use passages::PassagesWriter;
 
-pub(crate) use embeddings::{EmbeddingsFile, write_embeddings};
+pub(crate) use embeddings::{EmbeddingsFile, EmbeddingsFileWriter};
 pub(crate) use part::PartWriter;
+pub(crate) use passages::read_hash;
 pub(crate) use table::TableFile;
 
 /// How many rows are gathered before they are encoded, and decoded at a time when streaming.
@@ -94,5 +95,16 @@ impl RowIds {
             Self::Contiguous { first } => first + row as u64,
             Self::Listed(ids) => ids[row],
         })
+    }
+
+    /// The row of a passage, of `n_rows` rows.
+    pub fn row_of(&self, id: ragdex_core::PassageId, n_rows: usize) -> Option<usize> {
+        match self {
+            Self::Contiguous { first } => {
+                let row = usize::try_from(id.0.checked_sub(*first)?).ok()?;
+                (row < n_rows).then_some(row)
+            }
+            Self::Listed(ids) => ids.binary_search(&id.0).ok(),
+        }
     }
 }

@@ -71,7 +71,7 @@ impl Record for PassageRecord {
     }
 }
 
-pub(super) fn read_hash(hashes: &FixedSizeBinaryArray, row: usize) -> ContentHash {
+pub(crate) fn read_hash(hashes: &FixedSizeBinaryArray, row: usize) -> ContentHash {
     let hash = hashes.value(row).try_into();
     ContentHash(hash.expect("the column is 16 bytes wide"))
 }

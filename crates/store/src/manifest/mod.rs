@@ -1,8 +1,9 @@
 //! The manifest: what one snapshot consists of.
 
 mod check;
+mod seal;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ragdex_core::Sha256;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,9 @@ use serde_json::{Map, Value};
 
 use crate::files::EmbeddingShape;
 use crate::{Error, KbPath, Result};
+
+pub(crate) use seal::sealed;
+use seal::sum_before;
 
 /// The version of the files of a knowledge base that this crate writes, and the newest it reads.
 pub const FORMAT: u32 = 1;
@@ -24,7 +28,8 @@ const MAX_MANIFEST_BYTES: usize = 256 << 20;
 /// it was made from.
 ///
 /// Written as `snapshots/00000001.json`; the JSON Schema is `schemas/manifest.schema.json`. Fields that
-/// a reader does not know are passed over, unless `reader` asks for a newer one.
+/// a reader does not know are passed over, unless `reader` asks for a newer one. The last field of the
+/// file, `checksum`, is the SHA-256 of all before it; a manifest without it is read as it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The version of the files.
@@ -37,6 +42,9 @@ pub struct Manifest {
     pub parent: Option<u64>,
     /// When it was committed: RFC 3339, UTC.
     pub created: String,
+    /// The command that made it, in a few words, such as `refresh`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub command: String,
     /// The version of ragdex that wrote it.
     pub ragdex: String,
     /// Hash of the plan that made it, see [`Writer::stage`](crate::Writer::stage).
@@ -205,12 +213,14 @@ impl Manifest {
     ///
     /// # Errors
     /// [`Error::NewerFormat`] when it asks for a newer reader; [`Error::Json`] and
-    /// [`Error::Malformed`] when it is none, or contradicts itself.
+    /// [`Error::Malformed`] when it is none, or contradicts itself; [`Error::Checksum`] when it was
+    /// changed.
     pub fn parse(content: &[u8], path: PathBuf) -> Result<Self> {
         /// What every version can read.
         #[derive(Deserialize)]
         struct Header {
             reader: Reader,
+            checksum: Option<Sha256>,
         }
         if content.len() > MAX_MANIFEST_BYTES {
             let expected = format!("at most {MAX_MANIFEST_BYTES} bytes");
@@ -230,6 +240,9 @@ impl Manifest {
                 needs: header.reader.ragdex,
             });
         }
+        if let Some(checksum) = header.checksum {
+            check_sum(content, checksum, &path)?;
+        }
         let manifest: Self = serde_json::from_slice(content).map_err(json)?;
         match check::contradiction(&manifest) {
             None => Ok(manifest),
@@ -237,9 +250,9 @@ impl Manifest {
         }
     }
 
-    /// Writes the manifest as it lies on disk: indented JSON with a line end.
+    /// Writes the manifest as it lies on disk: indented JSON with a checksum and a line end.
     pub(crate) fn to_json(&self) -> Vec<u8> {
-        pretty_json(self)
+        sealed(self)
     }
 
     /// Every file of the snapshot.
@@ -253,6 +266,23 @@ impl Manifest {
         self.files()
             .map(|file| file.bytes)
             .fold(0, u64::saturating_add)
+    }
+}
+
+/// Holds a file written by [`sealed`] against its own checksum.
+pub(crate) fn check_sum(content: &[u8], expected: Sha256, path: &Path) -> Result<()> {
+    match sum_before(content, expected) {
+        Some(found) if found == expected => Ok(()),
+        Some(found) => Err(Error::Checksum {
+            path: path.to_owned(),
+            expected,
+            found,
+        }),
+        None => Err(Error::malformed(
+            path.to_owned(),
+            "`checksum` in the last line",
+            "it elsewhere",
+        )),
     }
 }
 

@@ -10,6 +10,9 @@ use crate::{Error, KbPath, Result};
 /// The form of the manifest; a reader that does not know it must not guess.
 const FORMAT: u32 = 1;
 
+/// The longest name of a passages file, in bytes. Ours are under 60.
+const MAX_NAME_BYTES: usize = 120;
+
 /// One shard of a split folder: what was asked for, and every file with length and checksum.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SplitManifest {
@@ -45,6 +48,12 @@ pub struct SplitPart {
 }
 
 impl SplitManifest {
+    /// How many passages there are; saturates where a damaged manifest has more than numbers.
+    pub fn n_passages(&self) -> u64 {
+        let counts = self.parts.iter().map(|part| part.n_passages);
+        counts.fold(0, u64::saturating_add)
+    }
+
     pub(super) fn unfinished(plan: &Value) -> Self {
         Self {
             format: FORMAT,
@@ -73,6 +82,7 @@ pub(super) fn read(files: &Files, path: &KbPath) -> Result<Option<SplitManifest>
     let manifest: SplitManifest =
         serde_json::from_slice(&content).map_err(|source| Error::DamagedSplit {
             path: files.locate(path),
+            kind: "split",
             source,
         })?;
     if manifest.format != FORMAT {
@@ -82,5 +92,21 @@ pub(super) fn read(files: &Files, path: &KbPath) -> Result<Option<SplitManifest>
             format!("format {}", manifest.format),
         ));
     }
-    Ok(Some(manifest))
+    match manifest.parts.iter().find(|part| !is_named_as_ours(part)) {
+        None => Ok(Some(manifest)),
+        Some(part) => Err(Error::malformed(
+            files.locate(path),
+            "`passages/part-….parquet`",
+            format!("`{}`", part.passages.path),
+        )),
+    }
+}
+
+/// Whether files that belong to the passages can be named after them.
+fn is_named_as_ours(part: &SplitPart) -> bool {
+    let path = &part.passages.path;
+    path.folder().as_str() == "passages"
+        && path.name().starts_with("part-")
+        && path.name().ends_with(".parquet")
+        && path.as_str().len() <= MAX_NAME_BYTES
 }

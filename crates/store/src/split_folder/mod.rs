@@ -11,7 +11,10 @@
 //!
 //! Several processes fill one folder, each a shard of its own: their names carry the shard, as in
 //! `split-2-of-4.json` and `passages/part-2-of-4-00000.parquet`.
+//!
+//! The stage `embed` adds the vectors, see `embeddings.rs`.
 
+mod embeddings;
 mod manifest;
 mod names;
 mod parts;
@@ -23,12 +26,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::error::Action;
-use crate::files::{PassageRecord, TableFile};
+use crate::files::{DocumentRecord, PassageRecord, TableFile};
 use crate::manifest::{FileEntry, pretty_json};
 use crate::storage::{Files, FolderStorage, Lock, PieceWriter, Storage, TEMPORARY_SUFFIX};
 use crate::writer::Holder;
 use crate::{Error, KbPath, Result};
 
+pub use embeddings::{EmbedManifest, EmbedPart, SplitEmbeddings, SplitPartWriter};
 pub use manifest::{SplitManifest, SplitPart};
 pub use names::SplitName;
 pub use parts::PartsWriter;
@@ -326,6 +330,55 @@ impl std::fmt::Debug for TextFile<'_> {
 }
 
 impl SplitFolder {
+    /// Whether a folder on disk is one that a split made or began.
+    pub fn is_one(path: impl AsRef<Path>) -> bool {
+        let storage = FolderStorage::open(path.as_ref());
+        let names = storage.and_then(|storage| storage.list(&KbPath::ROOT));
+        let mut names = names.into_iter().flatten();
+        names.any(|name| SplitName::of_manifest(&name).is_some())
+    }
+
+    /// Opens a folder that a split has finished, to read it or to embed its passages.
+    ///
+    /// # Errors
+    /// [`Error::NotASplit`]; [`Error::UnfinishedSplit`] while a shard in it is under way or was
+    /// interrupted.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let none = || Error::NotASplit {
+            path: path.to_owned(),
+        };
+        if !Self::is_one(path) {
+            return Err(none());
+        }
+        let storage = FolderStorage::open(path).map_err(|_| none())?;
+        let folder = Self {
+            files: Files::new(Arc::new(storage)),
+        };
+        folder.refuse_unfinished()?;
+        Ok(folder)
+    }
+
+    fn refuse_unfinished(&self) -> Result<()> {
+        for name in self.files.list(&KbPath::ROOT)? {
+            let Some(name) = SplitName::of_manifest(&name) else {
+                continue;
+            };
+            let found = manifest::read(&self.files, &name.manifest())?;
+            if found.is_some_and(|manifest| !manifest.finished) {
+                return Err(Error::UnfinishedSplit {
+                    path: self.files.locate(&name.manifest()),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder, for messages.
+    pub fn path(&self) -> PathBuf {
+        self.files.locate(&KbPath::ROOT)
+    }
+
     /// Reads the manifests of the shards that are finished, in order.
     pub fn manifests(&self) -> Result<Vec<(SplitName, SplitManifest)>> {
         let names = self.files.list(&KbPath::ROOT)?;
@@ -352,6 +405,31 @@ impl SplitFolder {
         let path = &part.passages.path;
         let content = self.files.open_entry(&part.passages, path)?;
         TableFile::open(content, self.files.locate(path), part.n_passages)?.stream()
+    }
+
+    /// Streams the documents of a part, in row order.
+    ///
+    /// # Errors
+    /// Those of a missing or damaged file.
+    pub fn documents(
+        &self,
+        part: &SplitPart,
+    ) -> Result<impl Iterator<Item = Result<DocumentRecord>> + use<>> {
+        let path = &part.documents.path;
+        let content = self.files.open_entry(&part.documents, path)?;
+        TableFile::open(content, self.files.locate(path), part.n_documents)?.stream()
+    }
+
+    /// Compares the checksums of the documents and passages of a part.
+    ///
+    /// # Errors
+    /// As [`SplitFolder::verify`].
+    pub fn check_part(&self, part: &SplitPart) -> Result<()> {
+        for file in [&part.documents, &part.passages] {
+            let content = self.files.open_entry(file, &file.path)?;
+            self.files.check_sum(file, &file.path, &content)?;
+        }
+        Ok(())
     }
 
     /// Compares the checksums of all files that the manifests name.

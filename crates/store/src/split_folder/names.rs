@@ -5,8 +5,41 @@ use crate::KbPath;
 /// The folders that hold Parquet files.
 pub(super) const FOLDERS: [&str; 2] = ["documents", "passages"];
 
-/// The folders that hold parts, those of later stages among them.
-pub(super) const PART_FOLDERS: [&str; 3] = ["documents", "passages", "embeddings"];
+/// The folders that hold parts, those of later stages among them; receipts go before what they vouch for.
+pub(super) const PART_FOLDERS: [&str; 4] = ["receipts", "documents", "passages", EMBEDDINGS];
+
+const EMBEDDINGS: &str = "embeddings";
+const RECEIPTS: &str = "receipts";
+
+/// Which encoder made the vectors.
+pub(super) fn embed() -> KbPath {
+    KbPath::known("embed.json")
+}
+
+/// Held while that is compared or written.
+pub(super) fn embed_lock() -> KbPath {
+    KbPath::known("embed.lock")
+}
+
+/// The vectors of a passages file.
+pub(super) fn vectors(passages: &KbPath) -> KbPath {
+    beside(passages, EMBEDDINGS, "arrow")
+}
+
+/// The receipt of the vectors of a passages file.
+pub(super) fn receipt(passages: &KbPath) -> KbPath {
+    beside(passages, RECEIPTS, "json")
+}
+
+/// Held by whoever computes the vectors of a passages file.
+pub(super) fn part_lock(passages: &KbPath) -> KbPath {
+    beside(passages, RECEIPTS, "lock")
+}
+
+fn beside(passages: &KbPath, folder: &str, extension: &str) -> KbPath {
+    let stem = passages.name().split('.').next().unwrap_or_default();
+    KbPath::known(format!("{folder}/{stem}.{extension}"))
+}
 
 /// Names of files of text, without the shard.
 const TEXTS: [(&str, &str); 3] = [
@@ -69,7 +102,8 @@ impl SplitName {
     /// A part in one of [`PART_FOLDERS`].
     pub(super) fn part_in(self, folder: &KbPath, number: u32) -> KbPath {
         let extension = match folder.as_str() {
-            "embeddings" => "arrow",
+            EMBEDDINGS => "arrow",
+            RECEIPTS => "json",
             _ => "parquet",
         };
         KbPath::known(format!(
@@ -83,7 +117,7 @@ impl SplitName {
         let rest = name.strip_prefix(&format!("part{}-", self.suffix()))?;
         let (number, extension) = rest.split_once('.')?;
         let is_number = number.len() >= 5 && number.bytes().all(|byte| byte.is_ascii_digit());
-        (is_number && matches!(extension, "parquet" | "arrow"))
+        (is_number && matches!(extension, "parquet" | "arrow" | "json"))
             .then(|| number.parse().ok())
             .flatten()
     }
@@ -117,6 +151,9 @@ pub(super) fn is_ours(name: &str) -> bool {
             .is_some_and(|suffix| SplitName::of_suffix(suffix).is_some())
     };
     PART_FOLDERS.contains(&name)
+        || [embed(), embed_lock()]
+            .iter()
+            .any(|ours| ours.as_str() == name)
         || of("split", "json")
         || of("split", "lock")
         || TEXTS.iter().any(|(stem, extension)| of(stem, extension))
@@ -168,6 +205,15 @@ mod tests {
     }
 
     #[test]
+    fn what_belongs_to_a_passages_file_has_its_name() {
+        let passages = SplitName::new(1, 4).unwrap().part(3)[1].clone();
+        let [vectors, receipt, lock] = [vectors, receipt, part_lock].map(|name| name(&passages));
+        assert_eq!(vectors.as_str(), "embeddings/part-2-of-4-00003.arrow");
+        assert_eq!(receipt.as_str(), "receipts/part-2-of-4-00003.json");
+        assert_eq!(lock.as_str(), "receipts/part-2-of-4-00003.lock");
+    }
+
+    #[test]
     fn other_names_are_foreign() {
         for ours in [
             "split.json",
@@ -175,6 +221,9 @@ mod tests {
             "passages",
             "passages.tsv",
             "documents-1-of-2.jsonl",
+            "embed.json",
+            "embed.lock",
+            "receipts",
         ] {
             assert!(is_ours(ours), "{ours}");
         }

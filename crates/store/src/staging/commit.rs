@@ -17,9 +17,13 @@ use crate::{Error, KbPath, Result, Snapshot, names};
 pub struct Draft {
     /// When it was made; nothing else in a knowledge base depends on the clock.
     pub created: SystemTime,
-    /// Parts of the current snapshot that stay, as they are or with
-    /// [deletions](Staging::delete).
+    /// The command that made it, in a few words, for the history.
+    pub command: String,
+    /// Parts that stay, as they are or with [deletions](Staging::delete): of the current snapshot, or
+    /// of another one that is kept.
     pub keep: Vec<Part>,
+    /// The form of the vectors of the parts that stay; `None` for that of the current snapshot.
+    pub shape: Option<EmbeddingShape>,
     /// The encoders of the vectors.
     pub encoder: Option<EncoderPair>,
     /// The splitting rule and its options.
@@ -39,13 +43,33 @@ impl Default for Draft {
     fn default() -> Self {
         Self {
             created: SystemTime::UNIX_EPOCH,
+            command: String::new(),
             keep: Vec::new(),
+            shape: None,
             encoder: None,
             splitting: Map::new(),
             indexes: Vec::new(),
             source: Map::new(),
             licences: Vec::new(),
             build: Map::new(),
+        }
+    }
+}
+
+impl Draft {
+    /// A draft that repeats a snapshot: its parts, indexes and everything that was told of it.
+    pub fn repeating(snapshot: &Manifest) -> Self {
+        let snapshot = snapshot.clone();
+        Self {
+            keep: snapshot.parts,
+            shape: snapshot.embedding,
+            encoder: snapshot.encoder,
+            splitting: snapshot.splitting,
+            indexes: snapshot.indexes,
+            source: snapshot.source,
+            licences: snapshot.licences,
+            build: snapshot.build,
+            ..Self::default()
         }
     }
 }
@@ -135,22 +159,24 @@ fn compose(staging: &Staging<'_>, draft: Draft, staged: &[StagedPart]) -> Result
         parts.push(final_part(staging, part)?);
     }
     parts.sort_by_key(|part| (part.first_passage, part.end_passage, part.number));
-    let next_part = staged.last().map(|part| part.number() + 1);
-    let next_passage = staged
-        .last()
-        .map(|part| part.split.first_passage + part.n_passages());
+    // Numbers and ids that were given out once are never given out again, whatever became of their rows.
+    let next_part = staged.iter().map(|part| part.number() + 1).max();
+    let next_passage = staged.iter().map(|part| part.split.end_passage).max();
     Ok(Manifest {
         format: FORMAT,
         reader: Reader::default(),
         snapshot: staging.snapshot_number(),
         parent: base.map(|base| base.snapshot),
         created: rfc3339(draft.created),
+        command: draft.command,
         ragdex: env!("CARGO_PKG_VERSION").into(),
         plan: staging.plan,
         documents: parts.iter().map(Part::live_documents).sum(),
         passages: parts.iter().map(Part::live_passages).sum(),
-        next_passage: next_passage.unwrap_or_else(|| base.map_or(0, |base| base.next_passage)),
-        next_part: next_part.unwrap_or_else(|| base.map_or(0, |base| base.next_part)),
+        next_passage: next_passage
+            .max(base.map(|base| base.next_passage))
+            .unwrap_or(0),
+        next_part: next_part.max(base.map(|base| base.next_part)).unwrap_or(0),
         embedding,
         parts,
         encoder: draft.encoder,
@@ -162,14 +188,16 @@ fn compose(staging: &Staging<'_>, draft: Draft, staged: &[StagedPart]) -> Result
     })
 }
 
-/// The form that all vectors have: that of the parts kept, else of the first new one.
+/// The form that all vectors have: that of the parts kept, else of the first new one, else of the vectors
+/// that there were.
 fn common_shape(
     staging: &Staging<'_>,
     draft: &Draft,
     staged: &[StagedPart],
 ) -> Result<Option<EmbeddingShape>> {
     let base = staging.writer.base().and_then(|base| base.embedding);
-    let mut common = base.filter(|_| !draft.keep.is_empty());
+    let before = draft.shape.or(base);
+    let mut common = before.filter(|_| !draft.keep.is_empty());
     for part in staged {
         let path = names::embeddings(part.number());
         let shape = part.embedded().ok_or_else(|| staging.incomplete(&path))?;
@@ -184,7 +212,7 @@ fn common_shape(
             });
         }
     }
-    Ok(common)
+    Ok(common.or(before))
 }
 
 fn final_part(staging: &Staging<'_>, part: &StagedPart) -> Result<Part> {
@@ -199,7 +227,7 @@ fn final_part(staging: &Staging<'_>, part: &StagedPart) -> Result<Part> {
         n_documents: split.n_documents,
         n_passages: split.n_passages,
         first_passage: split.first_passage,
-        end_passage: split.first_passage + split.n_passages,
+        end_passage: split.end_passage,
         documents: split.documents.clone(),
         passages: split.passages.clone(),
         embeddings: embedded.file.clone(),

@@ -2,25 +2,26 @@
 
 use std::io::{self, Write};
 
-use half::f16;
-use ragdex_core::{Element, Rows, Vectors};
+use ragdex_core::Vectors;
 
 use super::Staging;
 use super::receipt::{EmbedReceipt, IndexReceipt, SplitReceipt};
 use crate::error::Action;
-use crate::files::{EmbeddingShape, write_embeddings};
+use crate::files::{EmbeddingShape, EmbeddingsFileWriter};
 use crate::manifest::FileEntry;
 use crate::storage::PieceWriter;
 use crate::{Error, KbPath, Result, names};
 
-/// Gathers the vectors of one part and writes them at the end, as one block.
+/// Writes the vectors of one part as they come.
 ///
-/// Memory: all vectors of the part in f32. Dropping it unfinished leaves nothing.
+/// Memory: 8,192 vectors in f32, and once more while they are written. Dropping it unfinished leaves
+/// nothing.
 pub struct EmbeddingsWriter<'s> {
     staging: &'s Staging<'s>,
     part: SplitReceipt,
     shape: EmbeddingShape,
-    vectors: Vec<f32>,
+    /// Begun with the first vector.
+    file: Option<EmbeddingsFileWriter<PieceWriter>>,
 }
 
 impl<'s> EmbeddingsWriter<'s> {
@@ -29,7 +30,7 @@ impl<'s> EmbeddingsWriter<'s> {
             staging,
             part,
             shape,
-            vectors: Vec::new(),
+            file: None,
         }
     }
 
@@ -38,47 +39,22 @@ impl<'s> EmbeddingsWriter<'s> {
     /// # Errors
     /// [`Error::Dimension`], [`Error::NotFinite`]; [`Error::Rows`] when there are more than passages.
     pub fn push(&mut self, vectors: Vectors<'_>) -> Result<()> {
-        if vectors.dim() != self.shape.dim {
-            return Err(Error::Dimension {
-                path: self.staging.files().locate(&self.place()),
-                expected_dim: self.shape.dim,
-                expected_element: self.shape.element,
-                dim: vectors.dim(),
-                element: match vectors.rows() {
-                    Rows::F32(_) => Element::F32,
-                    Rows::F16(_) => Element::F16,
-                },
-            });
-        }
-        let before = self.vectors.len();
-        match vectors.rows() {
-            Rows::F32(values) => self.vectors.extend_from_slice(values),
-            Rows::F16(values) => self
-                .vectors
-                .extend(values.iter().map(|value| value.to_f32())),
-        }
-        self.check_finite(before)?;
-        if self.n_rows() > self.part.n_passages {
-            return Err(self.wrong_rows());
-        }
+        let mut file = self.take_file()?;
+        file.push(vectors)?;
+        self.file = Some(file);
         Ok(())
     }
 
-    /// Writes the file and its receipt.
+    /// Finishes the file and writes its receipt.
     ///
     /// # Errors
     /// [`Error::Rows`] when there are fewer vectors than passages.
     pub fn finish(mut self) -> Result<()> {
-        if self.n_rows() != self.part.n_passages {
-            return Err(self.wrong_rows());
-        }
+        let file = self.take_file()?.into_file()?;
         let files = self.staging.files();
-        let place = self.place();
-        let vectors = std::mem::take(&mut self.vectors);
-        let file = files.create(&place)?;
-        let file = write_embeddings(file, &files.locate(&place), vectors, self.shape)?;
+        let named = names::embeddings(self.part.number);
         let receipt = EmbedReceipt {
-            file: files.finish(file, &place, names::embeddings(self.part.number))?,
+            file: files.finish(file, &self.place(), named)?,
             passages: self.part.passages,
             shape: self.shape,
         };
@@ -86,38 +62,19 @@ impl<'s> EmbeddingsWriter<'s> {
             .write_receipt(&EmbedReceipt::path(self.part.number), &receipt)
     }
 
+    /// The file that is being written, begun if need be.
+    fn take_file(&mut self) -> Result<EmbeddingsFileWriter<PieceWriter>> {
+        if let Some(file) = self.file.take() {
+            return Ok(file);
+        }
+        let files = self.staging.files();
+        let place = self.place();
+        let (file, path) = (files.create(&place)?, files.locate(&place));
+        EmbeddingsFileWriter::create(file, path, self.shape, self.part.n_passages)
+    }
+
     fn place(&self) -> KbPath {
         names::embeddings(self.part.number).below(&names::staging())
-    }
-
-    fn n_rows(&self) -> u64 {
-        (self.vectors.len() / self.shape.dim) as u64
-    }
-
-    fn wrong_rows(&self) -> Error {
-        Error::Rows {
-            path: self.staging.files().locate(&self.place()),
-            expected: self.part.n_passages,
-            found: self.n_rows(),
-        }
-    }
-
-    fn check_finite(&self, from: usize) -> Result<()> {
-        let stored = |value: f32| match self.shape.element {
-            Element::F32 => value,
-            Element::F16 => f16::from_f32(value).to_f32(),
-        };
-        let bad = self.vectors[from..]
-            .iter()
-            .position(|value| !stored(*value).is_finite());
-        match bad {
-            None => Ok(()),
-            Some(place) => Err(Error::NotFinite {
-                path: self.staging.files().locate(&self.place()),
-                row: ((from + place) / self.shape.dim) as u64,
-                value: stored(self.vectors[from + place]),
-            }),
-        }
     }
 }
 

@@ -18,12 +18,16 @@ mod embed;
 mod receipt;
 mod split;
 
+use std::path::PathBuf;
+
+use bytes::Bytes;
 use ragdex_core::{PassageId, Sha256};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::files::{EmbeddingShape, EmbeddingsFile, PassageRecord, RowIds, RowMask, TableFile};
-use crate::manifest::{Deleted, FileEntry, Part, pretty_json};
+use crate::manifest::{Deleted, FileEntry, Manifest, Part, pretty_json};
+use crate::part::OpenPart;
 use crate::snapshot::PartEmbeddings;
 use crate::storage::Files;
 use crate::writer::remove_staging;
@@ -175,8 +179,42 @@ impl<'w> Staging<'w> {
         let content = self.files().open_entry(&embedded.file, &place)?;
         let path = self.files().locate(&place);
         let file = EmbeddingsFile::open(content, &path, part.n_passages(), embedded.shape)?;
-        let first = part.split.first_passage;
-        Ok(PartEmbeddings::new(file, RowIds::Contiguous { first }))
+        Ok(PartEmbeddings::new(file, self.ids(part)?, None))
+    }
+
+    /// The manifest of the snapshot that this work began from.
+    pub fn base(&self) -> Option<&'w Manifest> {
+        self.writer.base()
+    }
+
+    /// Borrows the vectors of a part that stays, with the deletions that it will have: `part` as
+    /// [`Draft::keep`] will name it.
+    ///
+    /// # Errors
+    /// As [`Snapshot::embeddings`](crate::Snapshot::embeddings); [`Error::Incomplete`] when the
+    /// current snapshot has no vectors.
+    pub fn kept_embeddings(&self, part: &Part) -> Result<PartEmbeddings> {
+        let Some(shape) = self.base().and_then(|base| base.embedding) else {
+            return Err(self.incomplete(&part.embeddings.path));
+        };
+        let mut placed = part.clone();
+        if let Some(deleted) = &mut placed.deleted {
+            deleted.file.path = self.place(&deleted.file.path)?;
+        }
+        OpenPart::open(self.files(), &placed)?.vectors(shape)
+    }
+
+    /// Opens a file of an index: one of the current snapshot, or one finished for the next.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Length`].
+    pub fn open_index_file(&self, file: &FileEntry) -> Result<Bytes> {
+        self.files().open_entry(file, &self.place(&file.path)?)
+    }
+
+    /// Where a file of an index will lie, for messages.
+    pub fn locate(&self, file: &FileEntry) -> PathBuf {
+        self.files().locate(&file.path)
     }
 
     /// Gives an index file that is finished already, over the vectors as they are now.
@@ -232,6 +270,11 @@ impl<'w> Staging<'w> {
         })
     }
 
+    /// Whether a file that [`Staging::delete`] made is still there byte for byte.
+    pub fn holds(&self, file: &FileEntry) -> Result<bool> {
+        self.is_whole(file)
+    }
+
     /// Checks that every piece is there and composes the manifest. Nothing can be added afterwards;
     /// dropping the result leaves the staging as it is.
     ///
@@ -239,6 +282,17 @@ impl<'w> Staging<'w> {
     /// [`Error::Incomplete`], or [`Error::Dimension`] when vectors differ in form.
     pub fn prepare(self, draft: Draft) -> Result<Prepared<'w>> {
         Prepared::new(self, draft)
+    }
+
+    /// The ids of the rows of a part: from the receipt where they have no gaps, else from the file.
+    fn ids(&self, part: &StagedPart) -> Result<RowIds> {
+        let split = &part.split;
+        let first = split.first_passage;
+        if split.end_passage - first == split.n_passages {
+            return Ok(RowIds::Contiguous { first });
+        }
+        let ids = self.passages(part)?.map(|record| Ok(record?.id.0));
+        Ok(RowIds::Listed(ids.collect::<Result<_>>()?))
     }
 
     fn files(&self) -> &'w Files {
@@ -295,6 +349,11 @@ impl StagedPart {
     /// The id of its first passage.
     pub fn first_passage(&self) -> PassageId {
         PassageId(self.split.first_passage)
+    }
+
+    /// The file of its vectors, once they are made.
+    pub fn embeddings_file(&self) -> Option<&FileEntry> {
+        self.embedded.as_ref().map(|receipt| &receipt.file)
     }
 
     /// The form of its vectors, once they are made.

@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::Staging;
 use crate::files::EmbeddingShape;
 use crate::manifest::{FileEntry, pretty_json};
+use crate::names::RECEIPTS;
 use crate::{Error, KbPath, Result, names};
 
-const RECEIPTS: &str = "receipts";
 const SPLIT_SUFFIX: &str = ".split.json";
 const EMBEDDED_SUFFIX: &str = ".embedded.json";
 const INDEX_PREFIX: &str = "index-";
@@ -22,6 +22,8 @@ pub(super) struct SplitReceipt {
     pub(super) n_documents: u64,
     pub(super) n_passages: u64,
     pub(super) first_passage: u64,
+    /// One more than the id of the last passage; ids have gaps where rows were rewritten.
+    pub(super) end_passage: u64,
     /// Of the documents and passages as they were given, to know them again.
     pub(super) digest: Sha256,
     pub(super) documents: FileEntry,
@@ -142,7 +144,7 @@ impl Staging<'_> {
     }
 
     /// Whether a piece is there with the bytes that were written.
-    fn is_whole(&self, entry: &FileEntry) -> Result<bool> {
+    pub(super) fn is_whole(&self, entry: &FileEntry) -> Result<bool> {
         let place = self.place(&entry.path)?;
         let opened = self.files().open_entry(entry, &place);
         let checked = opened.and_then(|content| self.files().check_sum(entry, &place, &content));

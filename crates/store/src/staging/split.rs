@@ -9,7 +9,7 @@ use crate::files::{DocumentMeta, PartWriter};
 use crate::{Error, KbPath, Result, names};
 
 /// Passages of a part, unless the caller says otherwise: with 768 dimensions in f32, 25 MB of vectors
-/// are held in memory while they are computed and are what an interruption costs at most.
+/// are what an interruption costs at most.
 pub const DEFAULT_PART_PASSAGES: u64 = 8192;
 
 /// Writes documents with their passages into parts, giving out passage ids.
@@ -48,22 +48,58 @@ impl<'s> SplitWriter<'s> {
     /// # Errors
     /// [`Error::SourceChanged`] when a finished part was made from other documents.
     pub fn push(&mut self, document: &DocumentMeta, passages: &[Passage]) -> Result<PassageId> {
+        let first = PassageId(self.next_passage);
+        self.next_passage += passages.len() as u64;
+        self.add(document, passages, first)?;
+        Ok(first)
+    }
+
+    /// Writes a document of the current snapshot anew under its old ids, which begin with `first`. Such
+    /// documents come by ascending ids, and [`SplitWriter::cut`] stands between them and whatever else
+    /// is written, and wherever a part of the current snapshot that stays lies between two of them.
+    ///
+    /// # Errors
+    /// As [`SplitWriter::push`].
+    pub fn push_again(
+        &mut self,
+        document: &DocumentMeta,
+        passages: &[Passage],
+        first: PassageId,
+    ) -> Result<()> {
+        self.add(document, passages, first)
+    }
+
+    /// Ends the part that is being filled, if there is one.
+    ///
+    /// # Errors
+    /// As [`SplitWriter::push`].
+    pub fn cut(&mut self) -> Result<()> {
+        match self.current.take() {
+            Some(part) => self.close(part),
+            None => Ok(()),
+        }
+    }
+
+    fn add(
+        &mut self,
+        document: &DocumentMeta,
+        passages: &[Passage],
+        first: PassageId,
+    ) -> Result<()> {
         let mut part = match self.current.take() {
             Some(part) => part,
-            None => OpenPart::begin(self.staging, self.next_part, self.next_passage)?,
+            None => OpenPart::begin(self.staging, self.next_part, first.0)?,
         };
-        let first = PassageId(self.next_passage);
         part.push(document, passages, first)?;
-        self.next_passage += passages.len() as u64;
         if part.n_passages >= self.part_passages || part.n_documents >= self.part_passages {
             self.close(part)?;
         } else {
             self.current = Some(part);
         }
-        Ok(first)
+        Ok(())
     }
 
-    /// How many passages were added.
+    /// How many passages were added with new ids.
     pub fn n_passages(&self) -> u64 {
         let base = self.staging.writer.base();
         self.next_passage - base.map_or(0, |base| base.next_passage)
@@ -75,9 +111,7 @@ impl<'s> SplitWriter<'s> {
     /// # Errors
     /// As [`SplitWriter::push`].
     pub fn finish(mut self, summary: &Value) -> Result<()> {
-        if let Some(part) = self.current.take() {
-            self.close(part)?;
-        }
+        self.cut()?;
         let marker = SplitMarker {
             parts: self.finished,
             summary: summary.clone(),
@@ -97,6 +131,7 @@ impl<'s> SplitWriter<'s> {
 struct OpenPart {
     number: u32,
     first_passage: u64,
+    end_passage: u64,
     n_documents: u64,
     n_passages: u64,
     digest: Sha256Hasher,
@@ -121,6 +156,7 @@ impl OpenPart {
         Ok(Self {
             number,
             first_passage,
+            end_passage: first_passage,
             n_documents: 0,
             n_passages: 0,
             digest: Sha256Hasher::default(),
@@ -134,6 +170,12 @@ impl OpenPart {
         passages: &[Passage],
         first: PassageId,
     ) -> Result<()> {
+        if !passages.is_empty() {
+            if self.n_passages == 0 {
+                self.first_passage = first.0;
+            }
+            self.end_passage = first.0 + passages.len() as u64;
+        }
         self.n_documents += 1;
         self.n_passages += passages.len() as u64;
         let hashes: Vec<_> = passages.iter().map(Passage::content_hash).collect();
@@ -153,7 +195,8 @@ impl OpenPart {
         let digest = self.digest.finish();
         match self.target {
             Target::Finished(receipt) => {
-                check_same(staging, &receipt, digest, self.first_passage)?;
+                let ids = (self.first_passage, self.end_passage);
+                check_same(staging, &receipt, digest, ids)?;
                 Ok(*receipt)
             }
             Target::Files(files) => {
@@ -164,6 +207,7 @@ impl OpenPart {
                     n_documents: self.n_documents,
                     n_passages: self.n_passages,
                     first_passage: self.first_passage,
+                    end_passage: self.end_passage,
                     digest,
                     documents,
                     passages,
@@ -189,9 +233,9 @@ fn check_same(
     staging: &Staging<'_>,
     receipt: &SplitReceipt,
     digest: Sha256,
-    first_passage: u64,
+    ids: (u64, u64),
 ) -> Result<()> {
-    if receipt.digest == digest && receipt.first_passage == first_passage {
+    if receipt.digest == digest && (receipt.first_passage, receipt.end_passage) == ids {
         return Ok(());
     }
     Err(Error::SourceChanged {

@@ -108,6 +108,14 @@ impl Files {
         }
     }
 
+    /// The length of a file; 0 when it is not there.
+    pub(crate) fn length(&self, path: &KbPath) -> Result<u64> {
+        match self.0.length(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            length => length.map_err(|e| self.refused(Action::Read, path, e)),
+        }
+    }
+
     pub(crate) fn list(&self, folder: &KbPath) -> Result<Vec<String>> {
         self.0
             .list(folder)

@@ -105,13 +105,41 @@ fn no_content_of_a_file_makes_a_reader_panic() {
     assert!(read_everything(&whole).unwrap() > 0);
 }
 
-/// Reads the manifest after a change to it.
+/// Reads the manifest after a change to it by somebody who takes its checksum off.
 fn with_manifest(change: impl FnOnce(&mut Value)) -> Result<Snapshot> {
     let storage = built(&toy_documents(1, 40));
     let mut manifest: Value = serde_json::from_slice(&storage.files()[MANIFEST]).unwrap();
+    assert!(
+        manifest
+            .as_object_mut()
+            .unwrap()
+            .remove("checksum")
+            .is_some()
+    );
     change(&mut manifest);
     storage.put(MANIFEST, serde_json::to_vec(&manifest).unwrap());
     store_of(&storage).current()
+}
+
+#[test]
+fn a_manifest_without_a_checksum_is_read_as_those_before_it_was_introduced() {
+    with_manifest(|_| {}).unwrap();
+}
+
+/// Every bit up to the name of the checksum's field; with another name there is none.
+#[test]
+fn no_bit_of_a_manifest_can_flip_unnoticed() {
+    let whole = built(&toy_documents(1, 5));
+    let content = whole.files()[MANIFEST].to_vec();
+    let text = String::from_utf8(content.clone()).unwrap();
+    let field = text.rfind("\"checksum\"").unwrap();
+    let value = text.rfind(": \"").unwrap();
+    for place in (0..field).chain(value..content.len()) {
+        let mut damaged = content.clone();
+        damaged[place] ^= 1 << (place % 8);
+        let error = Manifest::parse(&damaged, MANIFEST.into());
+        assert!(error.is_err(), "{place}");
+    }
 }
 
 #[test]

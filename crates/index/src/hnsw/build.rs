@@ -1,0 +1,179 @@
+//! Building one graph.
+
+use std::io::{self, Write};
+
+use ragdex_core::{Cancel, Sha256};
+use usearch::Index;
+
+use super::coding::{Coding, widen_row};
+use super::file::{self, GraphIdentity};
+use super::graph::{library, new_index};
+use crate::{Error, Segment};
+
+/// Rows added between two looks at whether to stop; about 50 ms.
+const STEP_ROWS: usize = 64;
+
+/// How a graph is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HnswOptions {
+    /// Links of a node on each level but the lowest, which has twice as many. More finds more and
+    /// takes 8 bytes a row more each.
+    pub connectivity: usize,
+    /// Candidates weighed for the links of a new node. More finds more and builds slower.
+    pub expansion_add: usize,
+}
+
+impl Default for HnswOptions {
+    /// 32 and 200, as FAISS and hnswlib are commonly run.
+    fn default() -> Self {
+        Self {
+            connectivity: 32,
+            expansion_add: 200,
+        }
+    }
+}
+
+/// A graph in memory, to be written.
+pub struct BuiltGraph {
+    index: Index,
+    coding: Coding,
+    dim: usize,
+    rows: usize,
+    options: HnswOptions,
+}
+
+/// Builds a graph over the live rows of some segments, counted through from 0. `on_rows` hears of
+/// rows added, by how many.
+///
+/// Runs on one thread and gives the same graph each time; several graphs are built by as many
+/// threads. Memory: codes and links of all rows.
+///
+/// # Errors
+/// [`Error::VectorNotFinite`] naming the row, [`Error::Dimension`] for segments of other widths,
+/// [`Error::NoRows`] without a live row, [`Error::TooManyRows`], [`Error::Cancelled`];
+/// [`Error::Library`] when memory is short.
+pub fn build_graph(
+    dim: usize,
+    segments: &[Segment<'_>],
+    options: HnswOptions,
+    cancel: &Cancel,
+    on_rows: &dyn Fn(usize),
+) -> Result<BuiltGraph, Error> {
+    if let Some(other) = segments
+        .iter()
+        .find(|segment| segment.vectors().dim() != dim)
+    {
+        return Err(Error::Dimension {
+            expected: dim,
+            found: other.vectors().dim(),
+        });
+    }
+    let rows: usize = segments.iter().map(|segment| segment.vectors().len()).sum();
+    let live: usize = segments.iter().map(Segment::n_live).sum();
+    // usearch numbers nodes in 32 bits and keeps the highest number for itself.
+    if rows >= u32::MAX as usize {
+        return Err(Error::TooManyRows { rows });
+    }
+    if live == 0 {
+        return Err(Error::NoRows);
+    }
+    let coding = Coding::fit(segments, dim)?;
+    let index = new_index(dim, options.connectivity, options.expansion_add)?;
+    index
+        .reserve_capacity_and_threads(live, 1)
+        .map_err(|error| library("reserve memory for a graph", &error))?;
+    let mut adder = Adder {
+        index: &index,
+        coding: &coding,
+        vector: vec![0.0; dim],
+        codes: Vec::with_capacity(dim),
+        added: 0,
+        cancel,
+        on_rows,
+    };
+    let mut first = 0;
+    for segment in segments {
+        adder.segment(segment, first)?;
+        first += segment.vectors().len();
+    }
+    adder.report();
+    Ok(BuiltGraph {
+        index,
+        coding,
+        dim,
+        rows,
+        options,
+    })
+}
+
+impl BuiltGraph {
+    /// Writes the graph as a file; gives its length. `vectors` names what it was built from, as
+    /// [`GraphIdentity`] will ask for it. Memory: the file once more.
+    ///
+    /// # Errors
+    /// Those of `to`.
+    pub fn write_to(&self, vectors: Sha256, to: &mut dyn Write) -> io::Result<u64> {
+        let mut graph = vec![0; self.index.serialized_length()];
+        self.index
+            .save_to_buffer(&mut graph)
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        let identity = GraphIdentity {
+            dim: self.dim,
+            rows: self.rows,
+            vectors,
+        };
+        file::write(
+            identity,
+            &self.coding,
+            self.options.expansion_add,
+            &graph,
+            to,
+        )
+    }
+}
+
+impl std::fmt::Debug for BuiltGraph {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BuiltGraph")
+            .field("rows", &self.rows)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Adds rows one after another.
+struct Adder<'a> {
+    index: &'a Index,
+    coding: &'a Coding,
+    vector: Vec<f32>,
+    codes: Vec<i8>,
+    /// Rows added and not told of.
+    added: usize,
+    cancel: &'a Cancel,
+    on_rows: &'a dyn Fn(usize),
+}
+
+impl Adder<'_> {
+    fn segment(&mut self, segment: &Segment<'_>, first: usize) -> Result<(), Error> {
+        for row in (0..segment.vectors().len()).filter(|&row| segment.is_live(row)) {
+            widen_row(segment.vectors(), row, &mut self.vector);
+            if self.vector.iter().any(|value| !value.is_finite()) {
+                return Err(Error::VectorNotFinite { row: first + row });
+            }
+            self.coding.code(&self.vector, &mut self.codes);
+            self.index
+                .add((first + row) as u64, &self.codes)
+                .map_err(|error| library("add a row to a graph", &error))?;
+            self.added += 1;
+            if self.added == STEP_ROWS {
+                self.cancel.check()?;
+                self.report();
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&mut self) {
+        (self.on_rows)(std::mem::take(&mut self.added));
+    }
+}

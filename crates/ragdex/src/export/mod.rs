@@ -1,0 +1,168 @@
+//! A snapshot in the files of others.
+
+mod attribution;
+mod rows;
+mod target;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use ragdex_core::{Stage, Unit};
+use ragdex_store::Snapshot;
+
+use self::attribution::Attribution;
+use self::rows::Batches;
+use self::target::Target;
+use crate::results::{ExportReport, ExportedFile};
+use crate::{Context, Error, KnowledgeBase, Result};
+
+pub use self::target::ExportTarget;
+
+/// What to write, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportJob {
+    /// The folder; it must not exist, or be empty, unless `force`.
+    pub folder: PathBuf,
+    /// The form of the files.
+    pub target: ExportTarget,
+    /// Replace what is in the folder.
+    pub force: bool,
+}
+
+/// Writes every passage of the snapshot, by ascending id, into a folder.
+///
+/// All forms have the same order: label `i` of a FAISS index is row `i` of a dataset; `ids.npy` beside an index
+/// says which passage that is. Text of Wikipedia carries its attribution with the date of the dump, in
+/// `README.md`. The folder appears when it is whole; an interrupted export leaves nothing under its name.
+///
+/// Memory: a thousand passages and their vectors.
+///
+/// # Errors
+/// [`Error::NotEmpty`]; what reading the snapshot and writing give; [`Error::Cancelled`].
+pub fn export(kb: &KnowledgeBase, job: &ExportJob, context: &Context<'_>) -> Result<ExportReport> {
+    let started = Instant::now();
+    refuse_full(&job.folder, job.force)?;
+    let parent = match job.folder.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let failed = |source| write_error(&job.folder, source);
+    fs::create_dir_all(parent).map_err(failed)?;
+    let staging = tempfile::Builder::new()
+        .prefix(".ragdex-export-")
+        .tempdir_in(parent)
+        .map_err(failed)?;
+    let snapshot = kb.stored();
+    write(snapshot, kb.path(), staging.path(), &job.target, context)?;
+    let files = list(staging.path()).map_err(failed)?;
+    publish(staging, job).map_err(failed)?;
+    Ok(ExportReport {
+        folder: job.folder.to_string_lossy().into_owned(),
+        to: job.target.name().to_owned(),
+        snapshot: snapshot.number(),
+        passages: snapshot.manifest().passages,
+        bytes: files.iter().map(|file| file.bytes).sum(),
+        files,
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+fn write(
+    snapshot: &Snapshot,
+    kb: &Path,
+    folder: &Path,
+    target: &ExportTarget,
+    context: &Context<'_>,
+) -> Result<()> {
+    let reporter = context.reporter;
+    let total = snapshot.manifest().passages;
+    reporter.start(Stage::Export, Unit::Passages, Some(total));
+    let mut attribution = Attribution::default();
+    let mut writer = Target::create(target, folder, snapshot)?;
+    let mut batches = Batches::new(snapshot, writer.wants_text())?;
+    let mut done = 0;
+    while let Some(batch) = batches.next()? {
+        context.cancel.check()?;
+        attribution.see(&batch);
+        writer.push(&batch)?;
+        done += batch.len() as u64;
+        reporter.advance(Stage::Export, done);
+    }
+    writer.finish(&attribution.card(snapshot, kb))?;
+    reporter.finish(Stage::Export);
+    Ok(())
+}
+
+fn refuse_full(folder: &Path, force: bool) -> Result<()> {
+    let is_full = match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(source) => return Err(write_error(folder, source)),
+    };
+    if is_full && !force {
+        return Err(Error::NotEmpty {
+            path: folder.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Puts the finished folder under its name; what it replaces is removed last.
+fn publish(staging: tempfile::TempDir, job: &ExportJob) -> io::Result<()> {
+    let old = staging.path().with_extension("replaced");
+    let has_old = match fs::rename(&job.folder, &old) {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) => return Err(error),
+    };
+    // A temporary folder is private to its maker; what is published is as readable as any other folder.
+    let finished = staging.keep();
+    let published = open_to_others(&finished).and_then(|()| fs::rename(&finished, &job.folder));
+    if published.is_err() {
+        let _ = fs::remove_dir_all(&finished);
+        if has_old {
+            let _ = fs::rename(&old, &job.folder);
+        }
+        return published;
+    }
+    if has_old {
+        fs::remove_dir_all(&old)?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn open_to_others(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn open_to_others(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Every file of the folder with its length, by name.
+fn list(folder: &Path) -> io::Result<Vec<ExportedFile>> {
+    let mut files = Vec::new();
+    for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
+        let entry = entry.map_err(io::Error::from)?;
+        if entry.file_type().is_file() {
+            let path = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+            files.push(ExportedFile {
+                path: path.to_string_lossy().into_owned(),
+                bytes: entry.metadata().map_err(io::Error::from)?.len(),
+            });
+        }
+    }
+    Ok(files)
+}
+
+fn write_error(path: &Path, source: io::Error) -> Error {
+    Error::Exchange(ragdex_exchange::Error::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
