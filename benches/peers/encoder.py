@@ -178,17 +178,15 @@ def work(name, folder):
     if name == "prepare":
         return prepare(folder)
     encode = {"torch": torch_encoder, "onnxruntime": onnx_encoder}[name.split("-")[0]](name, folder)
-    written = False
-    for _ in sys.stdin:
+    for number, _ in enumerate(sys.stdin):
         start = time.process_time()
         rows = encode()
-        print(time.process_time() - start, flush=True)
-        if not written:
+        seconds = time.process_time() - start
+        if number == 0:
             import numpy
 
-            vectors = numpy.concatenate(rows).astype("<f4")
-            vectors.tofile(folder / f"{name}.vectors")
-            written = True
+            numpy.concatenate(rows).astype("<f4").tofile(folder / f"{name}.vectors")
+        print(seconds, flush=True)
 
 
 def prepare(folder):

@@ -11,9 +11,9 @@ use crate::aligned::Aligned;
 use crate::arithmetic::Single;
 use crate::attention::{Attention, AttentionScratch};
 use crate::epilogue::Raw;
-use crate::math::exp;
-use crate::matrix::{Rows, RowsMut, pack_left, pack_right};
-use crate::product::{Packed, Product};
+use crate::matrix::{Rows, RowsMut, pack_columns, pack_right};
+use crate::product::{InPlace, Product};
+use crate::rows::{Softmax, softmax_row};
 use crate::simd::{Isa, Kernel, Simd};
 
 /// Rows that attend to a context at once: their scores stay in the second-level cache.
@@ -66,19 +66,14 @@ fn attend_sequence(
 ) {
     let (head, length) = (width / heads, qkv.len() / stride);
     let mut scratch = AttentionScratch::default();
-    let mut values = Aligned::zeroed(length * head);
     let mut output = RowsMut::new(output, width);
     for column in (0..width).step_by(head) {
-        // Side by side, or their stride would put them all into a few sets of the cache.
-        for (to, row) in values.chunks_exact_mut(head).zip(qkv.chunks_exact(stride)) {
-            to.copy_from_slice(&row[2 * width + column..][..head]);
-        }
         let rows = Rows::new(qkv, stride);
         let attention = Attention {
             queries: rows.from(0, column),
             n_queries: length,
             keys: rows.from(0, width + column),
-            values: Rows::new(&values, head),
+            values: rows.from(0, 2 * width + column),
             n_keys: length,
             width: head,
             scale: 1.0,
@@ -124,16 +119,9 @@ impl CrossMemory {
             let panel = isa.panel_width();
             let mut keys = Aligned::zeroed(n_keys.next_multiple_of(panel) * head);
             pack_right((n_keys, head), panel, key, &mut keys);
-            let mut transposed = vec![0.0; head * n_keys];
-            for row in 0..n_keys {
-                let value = &key_value[row * 2 * width + width + column..][..head];
-                for (at, number) in value.iter().enumerate() {
-                    transposed[at * n_keys + row] = *number;
-                }
-            }
+            let value = |row: usize| &key_value[(row * 2 + 1) * width + column..][..head];
             let mut values = Aligned::zeroed(head.next_multiple_of(panel) * n_keys);
-            let value = |at: usize| &transposed[at * n_keys..][..n_keys];
-            pack_right((head, n_keys), panel, value, &mut values);
+            pack_columns((n_keys, head), panel, value, &mut values);
             HeadMemory { keys, values }
         };
         Self {
@@ -174,42 +162,39 @@ impl CrossMemory {
         scratch: &mut Scratch,
     ) {
         let (isa, panel) = (self.isa, self.isa.panel_width());
-        let left = scratch.left.at_least(n_rows * self.head);
-        let query = |row| queries.row(row, self.head);
-        pack_left((n_rows, self.head), isa.tile_rows(), query, left);
         let stride = self.n_keys.next_multiple_of(panel);
         let scores = scratch.scores.at_least(n_rows * stride);
         isa.run(Product::<Single, _, _> {
-            left: Packed(left),
+            left: InPlace(queries),
             n_rows,
             depth: self.head,
             panels: &memory.keys,
             epilogue: Raw,
             output: RowsMut::new(scores, stride),
         });
-        isa.run(SoftmaxRows {
-            rows: scores,
-            stride,
+        let inverse_sums = &mut [0.0; CHUNK_ROWS][..n_rows];
+        isa.run(Softmax {
+            rows: RowsMut::new(scores, stride),
             width: self.n_keys,
+            scale: 1.0,
+            inverse_sums,
         });
-        let weights = scratch.weights.at_least(n_rows * self.n_keys);
-        let scores = Rows::new(scores, stride);
-        let row = |row| scores.row(row, self.n_keys);
-        pack_left((n_rows, self.n_keys), isa.tile_rows(), row, weights);
         let wide = self.head.next_multiple_of(panel);
         let context = scratch.context.at_least(n_rows * wide);
         isa.run(Product::<Single, _, _> {
-            left: Packed(weights),
+            left: InPlace(Rows::new(scores, stride)),
             n_rows,
             depth: self.n_keys,
             panels: &memory.values,
             epilogue: Raw,
             output: RowsMut::new(context, wide),
         });
-        for (row, context) in context.chunks_exact(wide).enumerate() {
+        let context = context.chunks_exact(wide).zip(inverse_sums);
+        for (row, (context, inverse)) in context.enumerate() {
+            let output = output.row(row, self.head).iter_mut();
             output
-                .row(row, self.head)
-                .copy_from_slice(&context[..self.head]);
+                .zip(context)
+                .for_each(|(to, from)| *to = from * *inverse);
         }
     }
 }
@@ -217,54 +202,8 @@ impl CrossMemory {
 /// Buffers of one head.
 #[derive(Debug, Default)]
 struct Scratch {
-    left: Aligned<f32>,
     scores: Aligned<f32>,
-    weights: Aligned<f32>,
     context: Aligned<f32>,
-}
-
-/// Softmax of the first `width` numbers of each row.
-struct SoftmaxRows<'a> {
-    rows: &'a mut [f32],
-    stride: usize,
-    width: usize,
-}
-
-impl Kernel for SoftmaxRows<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        for row in self.rows.chunks_exact_mut(self.stride) {
-            // What is behind the last score weighs nothing.
-            row[self.width..].fill(f32::NEG_INFINITY);
-            softmax(simd, row);
-        }
-    }
-}
-
-/// Softmax in place of a whole number of vectors.
-#[inline(always)]
-fn softmax<S: Simd>(simd: S, row: &mut [f32]) {
-    let mut largest = simd.splat(f32::NEG_INFINITY);
-    for numbers in row.chunks_exact(S::LANES) {
-        largest = simd.max(largest, simd.load(numbers));
-    }
-    let lanes = simd.lanes(largest);
-    let largest = lanes[..S::LANES]
-        .iter()
-        .copied()
-        .fold(f32::NEG_INFINITY, f32::max);
-    let (largest, mut sums) = (simd.splat(largest), simd.splat(0.0));
-    for numbers in row.chunks_exact_mut(S::LANES) {
-        let power = exp(simd, simd.sub(simd.load(numbers), largest));
-        sums = simd.add(sums, power);
-        simd.store(power, numbers);
-    }
-    let inverse = simd.splat(1.0 / simd.sum(sums));
-    for numbers in row.chunks_exact_mut(S::LANES) {
-        simd.store(simd.mul(simd.load(numbers), inverse), numbers);
-    }
 }
 
 /// Keys and values of what was written so far, for one layer.
@@ -390,10 +329,15 @@ impl Kernel for AttendWritten<'_> {
             for (score, row) in self.scores.iter_mut().zip(self.read) {
                 *score = dot(simd, query, &row[column..][..self.head]);
             }
-            softmax(simd, self.scores);
+            let inverse = softmax_row(simd, self.scores, 1.0);
             let output = &mut self.output[column..][..self.head];
-            for (weight, row) in self.scores.iter().zip(self.read) {
-                add_scaled(simd, *weight, &row[width + column..][..self.head], output);
+            for (power, row) in self.scores.iter().zip(self.read) {
+                add_scaled(
+                    simd,
+                    power * inverse,
+                    &row[width + column..][..self.head],
+                    output,
+                );
             }
         }
     }

@@ -9,7 +9,7 @@
 //! - Bias, GELU and residuals are added while a product is in registers.
 //! - Where only the first token is wanted, the last layer computes only that ([`Output::Cls`]).
 //!
-//! [`gelu`], [`exp`] and [`softmax_rows`] lend the same functions to other models.
+//! [`gelu`] and [`softmax_rows`] lend the same functions to other models.
 //! [`PackedBert::stage_times`] tells where the time went.
 //!
 //! Kernels are written once over vectors of any width and compiled for each [`InstructionSet`];
@@ -84,7 +84,7 @@ pub use decoder_attention::{CrossMemory, WrittenMemory, self_attention};
 pub use instruction_set::InstructionSet;
 pub use packed_linear::{Activation, PackedLinear};
 pub use peak::run_at_peak;
-pub use slices::{exp, gelu, softmax_rows};
+pub use slices::{gelu, softmax_rows};
 pub use stages::{Stage, StageTimes};
 pub use vocabulary::{log_mixture, log_sum_exp};
 pub use weights::{BertLayerWeights, BertShape, BertWeights, LayerNormWeights, LinearWeights};

@@ -37,13 +37,14 @@ fn main() -> Result<()> {
         let start = processor_seconds()?;
         let rows = batches.iter().map(|batch| batch.encode(&model));
         let rows = rows.collect::<Result<Vec<_>>>()?.concat();
-        println!("{}", processor_seconds()? - start);
-        stdout().flush()?;
+        let seconds = processor_seconds()? - start;
         if !written {
             let bytes: Vec<u8> = rows.iter().flat_map(|number| number.to_le_bytes()).collect();
             fs::write(folder.join("candle-f32.vectors"), bytes)?;
             written = true;
         }
+        println!("{seconds}");
+        stdout().flush()?;
     }
     Ok(())
 }

@@ -1,12 +1,11 @@
-//! GELU, softmax and logarithms of sums of exponentials by the kernels' functions of slices.
+//! GELU and softmax by the kernels' functions of slices.
 //!
 //! candle's own call the C library once per element: at the size of the bundled reader they would
 //! take longer than its matrix products. Values agree to about 1e-7; other devices and types use
 //! candle's.
 
 use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Tensor};
-use ragdex_kernels as kernels;
-use ragdex_kernels::log_sum_exp;
+use ragdex_kernels::{self as kernels, log_sum_exp};
 use rayon::prelude::*;
 
 /// Elements handled by one task: large enough to hide the cost of handing it out.

@@ -3,7 +3,6 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
-use super::activations::{gelu, softmax};
 use super::{BertConfig, Linear, PackedSequences};
 
 /// Scale and shift after normalising each row to mean 0 and variance 1.
@@ -60,7 +59,7 @@ impl Layer {
     ) -> Result<Tensor> {
         let attended = self.attention.forward(x, batch, masks)?;
         let x = self.attention_norm.forward(&(x + attended)?)?;
-        let inner = gelu(&self.intermediate.forward(&x)?)?;
+        let inner = self.intermediate.forward(&x)?.gelu_erf()?;
         self.output_norm
             .forward(&(&x + self.output.forward(&inner)?)?)
     }
@@ -126,7 +125,7 @@ impl Attention {
             Some(mask) => scores.broadcast_add(mask)?,
             None => scores,
         };
-        let attended = softmax(&scores)?.matmul(&value)?;
+        let attended = candle_nn::ops::softmax_last_dim(&scores)?.matmul(&value)?;
         attended.transpose(0, 1)?.reshape((length, hidden))
     }
 }

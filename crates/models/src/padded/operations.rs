@@ -3,8 +3,6 @@
 use candle_core::{DType, Device, Result, Tensor, bail};
 use ragdex_kernels::{LayerNormWeights, LinearWeights};
 
-use crate::bert;
-
 /// Where weights go, and what they become.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'a> {
@@ -44,11 +42,7 @@ impl Linear {
 
     /// The same, then GELU in its exact form.
     pub(super) fn forward_gelu(&self, x: &Tensor) -> Result<Tensor> {
-        let y = self.forward(x)?;
-        match (y.device(), y.dtype()) {
-            (Device::Cpu, DType::F32) => bert::gelu(&y),
-            _ => y.gelu_erf(),
-        }
+        self.forward(x)?.gelu_erf()
     }
 }
 
@@ -89,8 +83,10 @@ pub(super) fn masked_softmax(scores: Tensor, mask: Option<&Tensor>) -> Result<Te
     };
     // The kernels of GPUs sum in `f32`; candle's loop for the processor sums in the type of its input.
     match (scores.device(), scores.dtype()) {
-        (Device::Cpu, DType::F32) => bert::softmax(&scores),
-        (Device::Cpu, dtype) => bert::softmax(&scores.to_dtype(DType::F32)?)?.to_dtype(dtype),
+        (Device::Cpu, DType::F16 | DType::BF16) => {
+            let wide = scores.to_dtype(DType::F32)?;
+            candle_nn::ops::softmax_last_dim(&wide)?.to_dtype(scores.dtype())
+        }
         _ => candle_nn::ops::softmax_last_dim(&scores),
     }
 }
