@@ -7,7 +7,7 @@
 //!
 //! [`Settings`] hold what the environment says (`HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE` and
 //! their like). A [`ModelName`] is looked up by [`Cache::find`], which uses no network, and fetched by
-//! [`pull`], which fetches only the files that ragdex reads, goes on where an earlier call stopped, and checks
+//! [`pull()`], which fetches only the files that ragdex reads, goes on where an earlier call stopped, and checks
 //! every length and checksum. Hubs and their answers are not trusted: no name of a file leaves the cache,
 //! and the token goes to no other host.
 //!

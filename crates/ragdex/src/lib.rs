@@ -5,7 +5,7 @@
 //! they return is in [`results`], in the form that the program prints as JSON.
 //!
 //! [`refresh()`] makes a knowledge base hold what its sources hold now, at the cost of what changed; [`add`]
-//! and [`remove`] change single documents. Each commits a snapshot: [`history`] lists them, [`diff()`] compares
+//! and [`remove`] change single documents. Each commits a snapshot: [`history()`] lists them, [`diff()`] compares
 //! two, [`rollback`] returns to one, [`gc`] and [`compact`] free the disk.
 //!
 //! [`split()`] does the first half alone: sources to files of passages that others read; [`embed()`] computes

@@ -53,7 +53,7 @@ impl Searcher {
     /// Finds the best `k` passages for each question, fewer when there are fewer.
     ///
     /// # Errors
-    /// What the encoder, the index and the files give; [`Error::Cancelled`](crate::Error::Cancelled).
+    /// What the encoder, the index and the files give; [`Error::Cancelled`].
     pub fn search(
         &self,
         queries: &[&str],
@@ -184,7 +184,7 @@ impl Searcher {
     /// candidates for each question where the kind is approximate; `None` leaves the default.
     ///
     /// # Errors
-    /// [`Error::NoSuchIndex`](crate::Error::NoSuchIndex), and what damaged files give.
+    /// [`Error::NoSuchIndex`], and what damaged files give.
     pub fn with_index(
         mut self,
         kind: Option<IndexKind>,

@@ -1,6 +1,6 @@
 //! The scan behind the exact index: bounds first, scores of what is left.
 //!
-//! A row's *score* S is [`inner_product`](crate::score::inner_product): a sum of exact products in double
+//! A row's *score* S is [`inner_product`](crate::score::inner_product_by): a sum of exact products in double
 //! precision, in a fixed order, rounded once. The scan finds for each question the `k` best rows by S
 //! without computing S for most of them. It estimates the inner product, by integers over
 //! [codes](crate::codes) or in single precision over the vectors themselves, and knows how far S can be from the

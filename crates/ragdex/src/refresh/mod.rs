@@ -24,7 +24,7 @@
 //!   the command runs again; when all are, the deletions and counts are noted with them, and the source is
 //!   not read again.
 //!
-//! [`remove`] and [`compact`] are the same without a source.
+//! [`remove()`] and [`compact()`] are the same without a source.
 
 mod compact;
 mod deletions;
