@@ -48,7 +48,7 @@ fn names(report: &Value) -> Vec<&str> {
 #[test]
 fn every_form_is_written_whole_and_says_where_its_text_is_from() {
     let dir = built();
-    let forms: [(&str, &[&str]); 5] = [
+    let forms: [(&str, &[&str]); 6] = [
         (
             "hf-dataset",
             &[
@@ -64,6 +64,7 @@ fn every_form_is_written_whole_and_says_where_its_text_is_from() {
         ("jsonl", &["README.md", "passages.jsonl"]),
         ("psgs-tsv", &["README.md", "passages.tsv"]),
         ("faiss-flat", &["README.md", "ids.npy", "index.faiss"]),
+        ("faiss-hnsw", &["README.md", "ids.npy", "index.faiss"]),
     ];
     for (to, expected) in forms {
         let report = export(&dir, to, &[]);
@@ -77,7 +78,7 @@ fn every_form_is_written_whole_and_says_where_its_text_is_from() {
         let page = fs::read_to_string(dir.path(&format!("{to}/{page}"))).unwrap();
         // An index holds no text.
         let has_text = page.contains("en.wikipedia.org, dump of 2026-11-01, under CC BY-SA 4.0");
-        assert_eq!(has_text, to != "faiss-flat", "{to}: {page}");
+        assert_eq!(has_text, !to.starts_with("faiss"), "{to}: {page}");
     }
     let listed = fs::read_dir(dir.path("")).unwrap();
     let hidden = listed.filter(|entry| {
@@ -137,7 +138,14 @@ fn a_flat_index_holds_the_vectors_and_says_their_ids() {
 #[test]
 fn the_same_snapshot_is_exported_to_the_same_bytes() {
     let dir = built();
-    for to in ["hf-dataset", "parquet", "jsonl", "psgs-tsv", "faiss-flat"] {
+    for to in [
+        "hf-dataset",
+        "parquet",
+        "jsonl",
+        "psgs-tsv",
+        "faiss-flat",
+        "faiss-hnsw",
+    ] {
         let name = |n: u8| format!("{to}-{n}");
         for n in [1, 2] {
             let arguments = ["export", "kb", "-o", &name(n), "--to", to];
@@ -195,4 +203,21 @@ fn nothing_is_exported_onto_a_knowledge_base_or_around_it() {
         dir.ragdex(arguments).exits(3);
         assert!(files(&dir.path("kb")) == before, "{place}");
     }
+}
+
+#[test]
+fn a_graph_for_faiss_ends_with_the_flat_index_of_what_is_left() {
+    let dir = built();
+    dir.ragdex(["remove", "kb", "--title", "Elbe"]).succeeds();
+    export(&dir, "faiss-flat", &[]);
+    export(&dir, "faiss-hnsw", &["--connectivity", "8"]);
+    let read = |path: &str| fs::read(dir.path(path)).unwrap();
+    let (flat, graph) = (
+        read("faiss-flat/index.faiss"),
+        read("faiss-hnsw/index.faiss"),
+    );
+    assert_eq!(&graph[..4], b"IHNf");
+    assert_eq!(graph[8..16], 2_u64.to_le_bytes());
+    assert!(graph.ends_with(&flat));
+    assert_eq!(read("faiss-flat/ids.npy"), read("faiss-hnsw/ids.npy"));
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::util::Dir;
 
 /// Sequences, and steps of each.
-const SEQUENCES: u64 = 6;
+const SEQUENCES: u64 = 3;
 const STEPS: u64 = 14;
 
 /// What the corpus is: texts by key.

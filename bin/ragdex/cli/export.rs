@@ -30,6 +30,8 @@ pub(crate) struct Export {
     /// Export an older snapshot.
     #[arg(long, value_name = "N")]
     pub snapshot: Option<u64>,
+    #[command(flatten)]
+    pub hnsw: super::Hnsw,
     /// Replace an earlier export; a folder that holds anything else stays.
     #[arg(long)]
     pub force: bool,
@@ -48,4 +50,6 @@ pub(crate) enum ExportTarget {
     PsgsTsv,
     /// `index.faiss`: an `IndexFlatIP`, exact, and `ids.npy`.
     FaissFlat,
+    /// `index.faiss`: an `IndexHNSWFlat`, approximate, built for it on one thread, and `ids.npy`.
+    FaissHnsw,
 }

@@ -4,6 +4,7 @@ use ragdex::{ExportJob, ExportTarget, KnowledgeBase};
 
 use crate::App;
 use crate::cli::{self, Export};
+use crate::commands::index;
 
 /// Exports and prints what was written.
 pub(crate) fn run(app: &App, args: &Export) -> anyhow::Result<()> {
@@ -16,6 +17,9 @@ pub(crate) fn run(app: &App, args: &Export) -> anyhow::Result<()> {
             cli::ExportTarget::Jsonl => ExportTarget::Jsonl,
             cli::ExportTarget::PsgsTsv => ExportTarget::PsgsTsv,
             cli::ExportTarget::FaissFlat => ExportTarget::FaissFlat,
+            cli::ExportTarget::FaissHnsw => {
+                ExportTarget::FaissHnsw(index::options(&[], args.hnsw).hnsw)
+            }
         },
         force: args.force,
     };

@@ -19,8 +19,8 @@ const SLOT_BYTES: usize = 4;
 
 /// The graph of a usearch index of format 2 with 64-bit keys and 32-bit slots, as the crate `usearch` writes it.
 ///
-/// Keys must be the rows `0..n`, each once, in any order; nodes are told by their key. Memory: 16 bytes a
-/// vector, and the file is borrowed.
+/// Nodes are numbered by ascending key, whatever order they were added in: of an index whose keys are rows, some of
+/// them left out, node `i` is the `i`-th row that is there. Memory: 28 bytes a vector, and the file is borrowed.
 ///
 /// # Source
 /// `save_to_stream` in `index_dense.hpp` and `index.hpp` of usearch 2.26.
@@ -29,9 +29,9 @@ pub struct UsearchGraph<'a> {
     bytes: &'a [u8],
     connectivity: usize,
     base_connectivity: usize,
-    /// The key of each slot.
-    keys: Vec<u32>,
-    /// Where the node of each key begins.
+    /// The node in each slot.
+    nodes: Vec<u32>,
+    /// Where each node begins.
     starts: Vec<usize>,
     entry: usize,
 }
@@ -68,7 +68,7 @@ impl<'a> UsearchGraph<'a> {
             bytes,
             connectivity,
             base_connectivity,
-            keys: Vec::new(),
+            nodes: Vec::new(),
             starts: Vec::new(),
             entry: 0,
         };
@@ -78,18 +78,10 @@ impl<'a> UsearchGraph<'a> {
         if bytes.len().saturating_sub(levels) / (2 + NODE_HEAD_BYTES) < size {
             return Err(CUT);
         }
-        graph.starts = vec![usize::MAX; size];
+        let mut slots = Vec::with_capacity(size);
         let mut start = levels + 2 * size;
-        for _ in 0..size {
-            let key = long(bytes, start).and_then(|key| usize::try_from(key).ok());
-            let place = key.and_then(|key| graph.starts.get_mut(key));
-            match (place, key) {
-                (Some(place @ &mut usize::MAX), Some(key)) => {
-                    *place = start;
-                    graph.keys.push(key as u32);
-                }
-                _ => return Err("the rows 0, 1, … as keys expected, each once"),
-            }
+        for slot in 0..size {
+            slots.push((long(bytes, start).ok_or(CUT)?, slot, start));
             let level = graph.level_at(start).ok_or(CUT)?;
             let bytes_of_node = graph.node_bytes(level).ok_or(CUT)?;
             start = start.checked_add(bytes_of_node).ok_or(CUT)?;
@@ -97,7 +89,16 @@ impl<'a> UsearchGraph<'a> {
                 return Err(CUT);
             }
         }
-        let entry = graph.keys.get(entry_slot).copied();
+        slots.sort_unstable();
+        if slots.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            return Err("keys that differ expected");
+        }
+        graph.nodes = vec![0; size];
+        for (node, (_, slot, start)) in slots.into_iter().enumerate() {
+            graph.nodes[slot] = node as u32;
+            graph.starts.push(start);
+        }
+        let entry = graph.nodes.get(entry_slot).copied();
         graph.entry = entry.ok_or("an entry point within the graph expected")? as usize;
         Ok(graph)
     }
@@ -122,7 +123,7 @@ impl<'a> UsearchGraph<'a> {
 
 impl HnswGraph for UsearchGraph<'_> {
     fn len(&self) -> usize {
-        self.keys.len()
+        self.nodes.len()
     }
 
     fn entry_point(&self) -> usize {
@@ -147,8 +148,8 @@ impl HnswGraph for UsearchGraph<'_> {
         // A count or slot that is out of range makes a list that no writer accepts.
         for i in 1..=count.min(most + 1) {
             let slot = word(self.bytes, list + SLOT_BYTES * i).map(|slot| slot as usize);
-            let key = slot.and_then(|slot| self.keys.get(slot)).copied();
-            neighbours.push(key.unwrap_or(u32::MAX));
+            let node = slot.and_then(|slot| self.nodes.get(slot)).copied();
+            neighbours.push(node.unwrap_or(u32::MAX));
         }
     }
 

@@ -107,16 +107,26 @@ pub fn build_graph(
 }
 
 impl BuiltGraph {
+    /// The graph as usearch saves it, with keys for row numbers and codes for vectors, for programs that
+    /// convert it.
+    ///
+    /// # Errors
+    /// What usearch says.
+    pub fn to_usearch(&self) -> io::Result<Vec<u8>> {
+        let mut graph = vec![0; self.index.serialized_length()];
+        self.index
+            .save_to_buffer(&mut graph)
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        Ok(graph)
+    }
+
     /// Writes the graph as a file; gives its length. `vectors` names what it was built from, as
     /// [`GraphIdentity`] will ask for it. Memory: the file once more.
     ///
     /// # Errors
     /// Those of `to`.
     pub fn write_to(&self, vectors: Sha256, to: &mut dyn Write) -> io::Result<u64> {
-        let mut graph = vec![0; self.index.serialized_length()];
-        self.index
-            .save_to_buffer(&mut graph)
-            .map_err(|error| io::Error::other(error.to_string()))?;
+        let graph = self.to_usearch()?;
         let identity = GraphIdentity {
             dim: self.dim,
             rows: self.rows,

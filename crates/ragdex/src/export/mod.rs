@@ -83,7 +83,7 @@ fn write(
     let total = snapshot.manifest().passages;
     reporter.start(Stage::Export, Unit::Passages, Some(total));
     let mut attribution = Attribution::default();
-    let mut writer = Target::create(target, folder, snapshot)?;
+    let mut writer = Target::create(target, folder, snapshot, context)?;
     let mut batches = Batches::new(snapshot, writer.wants_text())?;
     let mut done = 0;
     while let Some(batch) = batches.next()? {

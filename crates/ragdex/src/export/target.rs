@@ -3,16 +3,21 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use ragdex_core::Document;
+use ragdex_core::{Document, Stage, Unit};
 use ragdex_corpus::{JsonlWriter, PsgsTsvWriter};
-use ragdex_exchange::faiss::FlatWriter;
-use ragdex_exchange::{DatasetCard, DatasetShape, DatasetWriter, IdsWriter, ParquetWriter, Row};
+use ragdex_exchange::faiss::{FlatWriter, write_hnsw};
+use ragdex_exchange::{
+    DatasetCard, DatasetShape, DatasetWriter, IdsWriter, ParquetWriter, Row, UsearchGraph,
+};
+use ragdex_index::{BuiltGraph, HnswOptions, Segment, build_graph};
 use ragdex_store::{DocumentRecord, PassageRecord, Snapshot};
 
 use super::rows::Batch;
 use super::write_error;
-use crate::{Error, Result};
+use crate::indexes::segments;
+use crate::{Context, Error, Result};
 
 /// The form of exported files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +32,9 @@ pub enum ExportTarget {
     PsgsTsv,
     /// `index.faiss`, an `IndexFlatIP`, and `ids.npy`.
     FaissFlat,
+    /// `index.faiss`, an `IndexHNSWFlat`, and `ids.npy`. The graph is built for it over all passages on one thread;
+    /// memory: codes and links, about a kilobyte a passage, twice.
+    FaissHnsw(HnswOptions),
 }
 
 impl ExportTarget {
@@ -38,6 +46,7 @@ impl ExportTarget {
             Self::Jsonl => "jsonl",
             Self::PsgsTsv => "psgs-tsv",
             Self::FaissFlat => "faiss-flat",
+            Self::FaissHnsw(_) => "faiss-hnsw",
         }
     }
 }
@@ -56,6 +65,7 @@ impl Target {
         target: &ExportTarget,
         folder: &Path,
         snapshot: &Snapshot,
+        context: &Context<'_>,
     ) -> Result<Self> {
         let manifest = snapshot.manifest();
         let shape = manifest.embedding.ok_or_else(|| Error::NoVectors {
@@ -89,6 +99,17 @@ impl Target {
                 let writer = FlatWriter::new(file, shape.dim, shape.rows);
                 let writer = writer.map_err(|source| write_error(&path, source))?;
                 Self::FaissFlat(path, writer, Ids::create(folder)?)
+            }
+            ExportTarget::FaissHnsw(options) => {
+                let (path, mut file) = create("index.faiss")?;
+                let failed = |source| write_error(&path, source);
+                let graph = graph(snapshot, shape.dim, *options, context)?;
+                let graph = graph.to_usearch().map_err(failed)?;
+                let graph = UsearchGraph::read(&graph, &path)?;
+                let (dim, add) = (shape.dim, options.expansion_add);
+                write_hnsw(&mut file, &graph, dim, add, EXPANSION_SEARCH).map_err(failed)?;
+                let storage = FlatWriter::new(file, dim, shape.rows).map_err(failed)?;
+                Self::FaissFlat(path, storage, Ids::create(folder)?)
             }
         })
     }
@@ -144,6 +165,36 @@ impl Target {
             }
         }
     }
+}
+
+/// efSearch that FAISS takes from the file: what searches of ours use.
+const EXPANSION_SEARCH: usize = 128;
+
+/// Builds one graph over all passages.
+fn graph(
+    snapshot: &Snapshot,
+    dim: usize,
+    options: HnswOptions,
+    context: &Context<'_>,
+) -> Result<BuiltGraph> {
+    let reporter = context.reporter;
+    reporter.start(
+        Stage::Index,
+        Unit::Vectors,
+        Some(snapshot.manifest().passages),
+    );
+    let parts = snapshot.embeddings()?;
+    let segments = parts.iter().map(segments);
+    let segments: Vec<Vec<Segment<'_>>> = segments.collect::<Result<_>>()?;
+    let segments = segments.concat();
+    let done = AtomicU64::new(0);
+    let on_rows = |n: usize| {
+        let before = done.fetch_add(n as u64, Ordering::Relaxed);
+        reporter.advance(Stage::Index, before + n as u64);
+    };
+    let graph = build_graph(dim, &segments, options, context.cancel, &on_rows)?;
+    reporter.finish(Stage::Index);
+    Ok(graph)
 }
 
 /// `ids.npy`: which passage each label of an index is.
