@@ -121,20 +121,30 @@ impl Kernel for Softmax<'_> {
 #[inline(always)]
 pub(crate) fn softmax_row<S: Simd>(simd: S, row: &mut [f32], scale: f32) -> f32 {
     let (largest, scale) = (simd.splat(largest(simd, row)), simd.splat(scale));
-    let power = |x| exp(simd, simd.mul(simd.sub(x, largest), scale));
     let mut sums = simd.splat(0.0);
     let mut chunks = row.chunks_exact_mut(S::LANES);
     for chunk in &mut chunks {
-        let power = power(simd.load(chunk));
+        let power = power(simd, simd.load(chunk), largest, scale);
         sums = simd.add(sums, power);
         simd.store(power, chunk);
     }
     let tail = chunks.into_remainder();
-    let rest = simd.load(&padded(tail, f32::NEG_INFINITY));
-    let powers = simd.lanes(power(rest));
-    tail.copy_from_slice(&powers[..tail.len()]);
+    if !tail.is_empty() {
+        let rest = simd.load(&padded(tail, f32::NEG_INFINITY));
+        let powers = simd.lanes(power(simd, rest, largest, scale));
+        tail.copy_from_slice(&powers[..tail.len()]);
+    }
 
     1.0 / (simd.sum(sums) + tail.iter().sum::<f32>())
+}
+
+/// `exp(scale · (x - largest))`.
+///
+/// No closure: one that is called twice stays a function of its own, without the instructions of `S`, and each
+/// operation in it becomes a call.
+#[inline(always)]
+fn power<S: Simd>(simd: S, x: S::F32, largest: S::F32, scale: S::F32) -> S::F32 {
+    exp(simd, simd.mul(simd.sub(x, largest), scale))
 }
 
 #[inline(always)]
