@@ -13,7 +13,9 @@ reference's retriever does, to `max_combined_length`.
 
 A random BART repeats its input: output and input embedding are one matrix. Half of the signs of the last normalisation
 are therefore turned, which makes the next token a random function of the state, and the bias of the end token is
-raised so that answers end at different lengths.
+raised so that answers end at different lengths. Queries and keys are large and what a layer adds is small, so that a
+state depends on the last tokens and their order. Otherwise all states grow alike, beams are permutations of each other
+whose scores differ by less than either program rounds, and which of them wins says nothing.
 """
 
 import argparse
@@ -73,6 +75,10 @@ def fill(model, rng):
             values *= 0.1
         elif "embed" in name or "shared" in name or "lm_head" in name:
             values *= 0.1
+        elif "q_proj" in name or "k_proj" in name:
+            values *= 2.5 / shape[-1] ** 0.5
+        elif "out_proj" in name or "fc2" in name:
+            values *= 0.5 / shape[-1] ** 0.5
         else:
             values *= 1.2 / shape[-1] ** 0.5
         tensor.copy_(torch.from_numpy(values))

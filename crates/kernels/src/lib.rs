@@ -86,7 +86,7 @@ pub use packed_linear::{Activation, PackedLinear};
 pub use peak::run_at_peak;
 pub use slices::{gelu, softmax_rows};
 pub use stages::{Stage, StageTimes};
-pub use vocabulary::{log_mixture, log_sum_exp};
+pub use vocabulary::{log_mixture, log_softmax, log_sum_exp};
 pub use weights::{BertLayerWeights, BertShape, BertWeights, LayerNormWeights, LinearWeights};
 
 /// What the products with weights compute in; all else is single precision.

@@ -92,17 +92,14 @@ impl SequenceScore {
     fn mix(&self, values: &[f32], log_priors: &[f32], factor: f32) -> f32 {
         let weight = if self.prior_counts { factor } else { 0.0 };
         let pairs = values.iter().zip(log_priors);
-        log_sum_exp(
-            &pairs
-                .map(|(x, prior)| x + weight * prior)
-                .collect::<Vec<_>>(),
-        )
+        let joint: Vec<f32> = pairs.map(|(x, prior)| x + weight * prior).collect();
+        log_sum_exp(&joint) as f32
     }
 }
 
 /// The softmax of `log_weights`; of `otherwise` when all are minus infinity.
 pub(crate) fn normalised(mut log_weights: Vec<f32>, otherwise: &[f32]) -> Vec<f32> {
-    if log_sum_exp(&log_weights) == f32::NEG_INFINITY {
+    if log_sum_exp(&log_weights) == f64::NEG_INFINITY {
         log_weights = otherwise.to_vec();
     }
     log_softmax(&mut log_weights);
@@ -235,7 +232,8 @@ pub(crate) fn marginal_log_probs(
         }
     }
     let rows: Vec<&[f32]> = logits.chunks_exact(tokens.len() * vocab).collect();
-    Ok(log_mixture(&rows, log_priors))
+    let log_priors: Vec<f64> = log_priors.iter().copied().map(f64::from).collect();
+    Ok(log_mixture(&rows, &log_priors))
 }
 
 /// The loss of RAG-Token for one sequence without padding at its end.

@@ -16,7 +16,7 @@ pub(crate) struct Scorer<'a> {
     /// The last step's logits, and for each row the log of their sum of exponentials; kept for
     /// [`Scorer::evidence`] where passages are marginalised.
     logits: Vec<f32>,
-    normalisers: Vec<f32>,
+    normalisers: Vec<f64>,
 }
 
 struct Item {
@@ -101,7 +101,8 @@ impl<'a> Scorer<'a> {
         let docs_before: usize = self.items[..item].iter().map(|item| item.n_docs).sum();
         let joint = log_priors.iter().enumerate().map(|(doc, log_prior)| {
             let row = (docs_before + doc) * self.beams + beam;
-            self.logits[row * self.vocab + token as usize] - self.normalisers[row] + log_prior
+            let logit = f64::from(self.logits[row * self.vocab + token as usize]);
+            (logit - self.normalisers[row] + f64::from(*log_prior)) as f32
         });
         joint.collect()
     }
@@ -145,7 +146,8 @@ impl<'a> Scorer<'a> {
             let log_priors = item.log_priors.as_deref().unwrap_or(&[0.0]);
             for beam in first..first + self.beams {
                 let own = (beam..).step_by(self.beams).zip(log_priors);
-                let own = own.map(|(row, prior)| (rows[row], prior - self.normalisers[row]));
+                let own =
+                    own.map(|(row, prior)| (rows[row], f64::from(*prior) - self.normalisers[row]));
                 mixtures.push(own.unzip());
             }
             first += item.n_docs * self.beams;

@@ -74,7 +74,7 @@ impl RagModel {
             .map(|(a, b)| a + b)
             .collect();
         let rag_sequence = ModelScore {
-            log_prob: log_sum_exp(&whole),
+            log_prob: log_sum_exp(&whole) as f32,
             loss: self.training_loss(RagKind::Sequence, encoded, &tokens[1..], log_priors)?,
             posterior: normalised(whole, log_priors),
         };

@@ -30,7 +30,7 @@ pub(crate) fn shares(joint: &[f32], log_priors: &[f32]) -> Vec<f32> {
 
 /// `log Σ_z p(z|x) p(y_t|x,z,y_<t)`, summed over the tokens.
 pub(crate) fn log_prob<'a>(joint: impl Iterator<Item = &'a [f32]>) -> f32 {
-    joint.map(log_sum_exp).sum()
+    joint.map(log_sum_exp).sum::<f64>() as f32
 }
 
 /// The mean over the tokens that are not special; over all when all are.

@@ -25,5 +25,6 @@ mod weights;
 
 pub use config::BartConfig;
 pub use engine::{Bart, Decoding, Encoded};
-pub use ops::log_softmax;
-pub use scores::{Mixture, TargetScore, log_mixture, log_mixtures, log_normalisers, log_sum_exp};
+pub use scores::{
+    Mixture, TargetScore, log_mixture, log_mixtures, log_normalisers, log_softmax, log_sum_exp,
+};

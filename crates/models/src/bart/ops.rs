@@ -5,7 +5,7 @@
 //! candle's.
 
 use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Tensor};
-use ragdex_kernels::{self as kernels, log_sum_exp};
+use ragdex_kernels as kernels;
 use rayon::prelude::*;
 
 /// Elements handled by one task: large enough to hide the cost of handing it out.
@@ -28,17 +28,6 @@ pub(super) fn softmax(x: Tensor) -> Result<Tensor> {
     }
     x.inplace_op1(&Softmax)?;
     Ok(x)
-}
-
-/// Subtracts the log of the sum of exponentials from every element, and gives that log.
-///
-/// The result is NaN when an element is, and when all are minus infinity.
-pub fn log_softmax(row: &mut [f32]) -> f32 {
-    let normaliser = log_sum_exp(row);
-    for x in row {
-        *x -= normaliser;
-    }
-    normaliser
 }
 
 fn on_cpu_in_f32(x: &Tensor) -> bool {
