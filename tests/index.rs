@@ -347,3 +347,43 @@ fn few_passages_need_no_graph_and_are_found_all_the_same() {
     assert_eq!(result["index"], "hnsw");
     assert_eq!(result["passages"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn candidates_to_weigh_are_refused_where_the_search_is_exact() {
+    let dir = with_graph();
+    let exact = ["--index", "exact", "--expansion-search", "9"];
+    for more in [&exact[..], &exact[2..]] {
+        for command in ["search", "answer"] {
+            let arguments = [&[command, "kb", "heron"], more].concat();
+            let refused = dir.ragdex(arguments).exits(3).stderr;
+            assert!(refused.contains("the one searched is `exact`"), "{refused}");
+            assert!(refused.contains("--index hnsw"), "{refused}");
+        }
+    }
+    found(&dir, &["--index", "hnsw", "--expansion-search", "9"]);
+}
+
+#[test]
+fn an_answer_rests_on_what_the_index_asked_for_finds() {
+    let dir = with_graph();
+    let question = "which animal was seen 77 times?";
+    let ids = |more: &[&str]| {
+        let arguments = ["answer", "kb", "--json", "--n-docs", "5", question];
+        let answer = dir.ragdex(arguments.iter().chain(more)).succeeds().json();
+        let passages = answer[0]["passages"].as_array().unwrap().clone();
+        let ids = passages.into_iter().map(|passage| passage["id"].clone());
+        ids.collect::<Vec<_>>()
+    };
+    let hnsw = found(&dir, &["--index", "hnsw"]);
+    let expected = hnsw["passages"].as_array().unwrap().iter();
+    let expected: Vec<Value> = expected.map(|passage| passage["id"].clone()).collect();
+    assert_eq!(ids(&["--index", "hnsw"]), expected);
+    // What is damaged is noticed only where it is read.
+    let mut damaged = std::fs::read(graph(&dir, "kb")).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    std::fs::write(graph(&dir, "kb"), damaged).unwrap();
+    assert_eq!(ids(&["--index", "exact"]).len(), 5);
+    dir.ragdex(["answer", "kb", question, "--index", "hnsw"])
+        .exits(3);
+}

@@ -98,7 +98,7 @@ def main():
                 line += f"   faiss {statistics.median(peers):7.1f}/s {at}"
             print(line, {n: told[n] for n in told if n.startswith("open")}, flush=True)
     if args.replace:
-        ours(args.example, "replace", dim, args.folder, 128, 20)
+        ours(args.example, "replace", dim, args.folder, 256, 20)
         replaced = np.fromfile(args.folder / "replaced.f32", dtype=np.float32).reshape(-1, dim)
         truth = exact(replaced, questions, 20)
         for name in ("refreshed", "fresh"):

@@ -117,6 +117,7 @@ pub(crate) enum Command {
 ///   ragdex build enwiki enwiki-latest-pages-articles.xml.bz2 --splitter dpr \
 ///       --context-encoder facebook/dpr-ctx_encoder-multiset-base \
 ///       --question-encoder facebook/dpr-question_encoder-multiset-base
+///   ragdex build wiki psgs_w100.tsv --embeddings wikipedia_passages_{0..49}.pkl --preset dpr-multiset
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Build {
@@ -133,8 +134,16 @@ pub(crate) struct Build {
     #[arg(long, value_name = "N", default_value_t = ragdex::BuildOptions::DEFAULT_PART_PASSAGES,
           value_parser = clap::value_parser!(u64).range(1..))]
     pub part_passages: u64,
-    /// The column of a Parquet source that holds vectors. Where an encoder is named, they are taken over
-    /// instead of embedding again, if they are its own; `none` embeds anew.
+    /// Vectors that exist already, taken over instead of embedding: NumPy `(n, dim)`, flat FAISS indexes, Parquet
+    /// and Arrow with a column of lists, pickled shards of DPR (nothing in them is executed). All files together
+    /// have a row for each record of the sources, in order, or, where records are cut, for each passage; a row
+    /// that has an id must have that of its record, such as `wiki:12`. The encoder that made them is the one of
+    /// `--context-encoder` or `--preset`, and a few are compared with its own; where none is named it counts as
+    /// unknown, nothing is loaded, and `search` takes `--vectors` or `--question-encoder`.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub embeddings: Vec<PathBuf>,
+    /// The column of Parquet and Arrow files that holds vectors. Those of a Parquet source are taken over
+    /// instead of embedding again where an encoder is named, if they are its own; `none` embeds anew.
     #[arg(long, value_name = "NAME", default_value = "embeddings")]
     pub embeddings_column: String,
     /// How vectors are stored.
@@ -393,9 +402,10 @@ pub(crate) struct Search {
     /// Questions; without any, one a line from standard input.
     #[arg(conflicts_with = "vectors")]
     pub queries: Vec<String>,
-    /// Search for the rows of a file in place of questions: NumPy `(n, dim)` in f16, f32 or f64, in C order.
-    /// No encoder is loaded; the vectors must come from the one that belongs to the encoder of the passages.
-    #[arg(long, value_name = "FILE.npy", conflicts_with = "question_encoder")]
+    /// Search for the rows of a file in place of questions: NumPy `(n, dim)` in f16, f32 or f64, in C order; a flat
+    /// FAISS index; Parquet or Arrow with a column `embeddings` of lists; a pickled shard of DPR, of which nothing is
+    /// executed. No encoder is loaded; the vectors must come from the one that belongs to the encoder of the passages.
+    #[arg(long, value_name = "FILE", conflicts_with = "question_encoder")]
     pub vectors: Option<PathBuf>,
     /// How many passages to show for each.
     #[arg(short, default_value = "10", value_name = "K")]

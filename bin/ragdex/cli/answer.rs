@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::Searched;
+
 /// Answer questions from the passages found, with the sources.
 ///
 /// `prior` is how likely the retriever finds a passage, `posterior` how much the answer rests on it by the
@@ -28,7 +30,7 @@ pub(crate) struct Answer {
     /// question, `{"title": "…", "text": "…", "score": 75.0}`; or questions with their own,
     /// `{"question": "…", "passages": [{"title": "…", "text": "…", "score": 75.0}, …]}`. Without scores all
     /// passages are as likely. All are read, unless `--n-docs` takes the first ones.
-    #[arg(long, value_name = "FILE.jsonl", conflicts_with = "snapshot")]
+    #[arg(long, value_name = "FILE.jsonl", conflicts_with_all = ["snapshot", "index", "expansion_search"])]
     pub passages: Option<PathBuf>,
     /// Answer so many questions together: faster, with the same answers, printed in order when all of them
     /// are done. A program that waits for each answer before it asks again needs 1.
@@ -72,6 +74,8 @@ pub(crate) struct Answer {
     /// each token and are faster on most processors; they may change answers.
     #[arg(long, value_name = "KIND", default_value_t)]
     pub generator_precision: ragdex::Precision,
+    #[command(flatten)]
+    pub searched: Searched,
     #[command(flatten)]
     pub generation: Generation,
 }

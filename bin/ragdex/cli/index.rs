@@ -60,7 +60,7 @@ pub(crate) struct Searched {
     #[arg(long, value_enum, value_name = "KIND")]
     pub index: Option<IndexKind>,
     /// `hnsw`: candidates weighed for each question, at least two for each passage asked for. More finds
-    /// more and is slower [default: 128, or as recorded].
+    /// more and is slower [default: 256, or as recorded].
     #[arg(long, value_name = "N")]
     pub expansion_search: Option<NonZeroUsize>,
 }

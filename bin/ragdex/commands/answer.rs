@@ -224,6 +224,8 @@ fn options(args: &Answer) -> anyhow::Result<AnswerOptions> {
         n_docs: args.n_docs.map(std::num::NonZero::get),
         generator: args.generator.clone(),
         question_encoder: args.question_encoder.clone(),
+        index: args.searched.index.map(ragdex::IndexKind::from),
+        expansion_search: args.searched.expansion_search,
         grounded: args.grounded,
         thorough: args.thorough,
         do_deduplication: args.do_deduplication,

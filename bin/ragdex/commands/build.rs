@@ -2,24 +2,35 @@
 
 use ragdex::presets::Preset;
 use ragdex::results::BuildReport;
-use ragdex::{BuildOptions, Element, ModelNames};
+use ragdex::{BuildOptions, Element, GivenEmbeddings, ModelNames};
 
 use crate::App;
 use crate::cli::{self, Build};
 use crate::commands::{index, reading};
+use crate::hints::UserError;
 use crate::memory;
 
 /// Builds a knowledge base and prints what was done.
 pub(crate) fn run(app: &App, args: &Build) -> anyhow::Result<()> {
     reading::warn_without_effect(app, &args.splitting);
     reading::heed_waiting(&args.sources);
-    let options = options(args);
-    if args.models.preset != Some(cli::Preset::Mini) {
+    let options = options(args)?;
+    if is_encoder_unknown(&options) {
+        app.reporter.warn(
+            "which encoder made the vectors is not known: search with `--vectors`, or with the encoder of questions \
+             that belongs to it as `--question-encoder`",
+        );
+    } else if args.models.preset != Some(cli::Preset::Mini) {
         warn_of_bundled(app, &options.models);
     }
     let report = build(app, &args.kb, &options)?;
     app.output.build(&args.kb.to_string_lossy(), &report)?;
     Ok(())
+}
+
+fn is_encoder_unknown(options: &BuildOptions) -> bool {
+    let given = options.embeddings.as_ref();
+    given.is_some_and(|given| !given.is_encoder_named)
 }
 
 /// Says for which work no model was named, so that a small one serves.
@@ -55,14 +66,15 @@ pub(crate) fn build(
     })
 }
 
-fn options(args: &Build) -> BuildOptions {
+fn options(args: &Build) -> Result<BuildOptions, UserError> {
     let models = models(&args.models);
     let mut reading = reading::reading(&args.reading);
-    // Without an encoder that is said to have made them, vectors are of no use.
-    let is_named = models.context_encoder != ragdex::presets::MINI;
+    let embeddings = embeddings(args)?;
+    // Without an encoder that is said to have made them, vectors of the source are of no use.
+    let is_named = models.context_encoder != ragdex::presets::MINI && embeddings.is_none();
     let column = Some(args.embeddings_column.clone());
     reading.columns.embeddings = column.filter(|name| is_named && name != "none");
-    BuildOptions {
+    Ok(BuildOptions {
         sources: args.sources.clone(),
         reading,
         splitting: reading::splitting(&args.splitting),
@@ -72,7 +84,28 @@ fn options(args: &Build) -> BuildOptions {
         part_passages: args.part_passages,
         batch_tokens: args.batch_tokens,
         indexes: index::options(&args.index, args.hnsw),
+        embeddings,
+    })
+}
+
+/// The files of vectors; `None` without any.
+fn embeddings(args: &Build) -> Result<Option<GivenEmbeddings>, UserError> {
+    if args.embeddings.is_empty() {
+        return Ok(None);
     }
+    let models = &args.models;
+    let is_encoder_named = models.context_encoder.is_some() || models.preset.is_some();
+    if let (false, Some(question)) = (is_encoder_named, &models.question_encoder) {
+        return Err(UserError::new(
+            format!("`{question}` alone does not tell which encoder made the vectors"),
+            "name that one as `--context-encoder`, or leave `--question-encoder` to `ragdex search`",
+        ));
+    }
+    Ok(Some(GivenEmbeddings {
+        files: args.embeddings.clone(),
+        column: args.embeddings_column.clone(),
+        is_encoder_named,
+    }))
 }
 
 /// How vectors are stored.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! exact make DIR ROWS DIM [f16]     vectors, their scan copy and 10,000 questions
+//! exact copy DIR                    the scan copy of vectors, questions and shape that lie there
 //! exact time DIR BATCH K [plain]    searches of BATCH questions: ms of processor time and of the clock
 //! exact check DIR QUESTIONS         every result for k = 1, 5, 100 against a sort of all scores
 //! exact open DIR                    opening, first and later questions, memory
@@ -42,6 +43,7 @@ fn main() -> Result<()> {
         ["make", dir, rows, dim, element] => {
             make(dir.as_ref(), rows.parse()?, dim.parse()?, element)
         }
+        ["copy", dir] => copy(dir),
         ["time", dir, batch, k] => time(dir, batch.parse()?, k.parse()?, true),
         ["time", dir, batch, k, "plain"] => time(dir, batch.parse()?, k.parse()?, false),
         ["check", dir, questions] => check(dir, questions.parse()?),
@@ -141,15 +143,21 @@ fn make(dir: &Path, rows: usize, dim: usize, element: &str) -> Result<()> {
         dir.join("questions"),
         bytes(&maker.questions(QUESTIONS), "f32"),
     )?;
-    let folder = Folder::open(dir.to_str().ok_or("a path in UTF-8")?)?;
+    copy(dir.to_str().ok_or("a path in UTF-8")?)
+}
+
+/// Writes the scan copy of the vectors of a folder.
+fn copy(dir: &str) -> Result<()> {
+    let folder = Folder::open(dir)?;
     let (started, spent) = (Instant::now(), processor_ms()?);
-    let mut codes = BufWriter::new(File::create(dir.join("codes"))?);
+    let path = folder.dir.join("codes");
+    let mut codes = BufWriter::new(File::create(&path)?);
     let cancel = Cancel::default();
     write_codes(folder.vectors()?, &source(), &mut codes, &|_| (), &cancel)?;
     codes.flush()?;
     say(&format!(
         "scan copy of {} bytes: {:.0} ms of processor time, {:.0} ms",
-        fs::metadata(dir.join("codes"))?.len(),
+        fs::metadata(path)?.len(),
         processor_ms()? - spent,
         started.elapsed().as_secs_f64() * 1e3
     ))
@@ -172,8 +180,9 @@ fn time(dir: &str, batch: usize, k: usize, coded: bool) -> Result<()> {
     let index = index(&folder, coded.then_some(&codes))?;
     // The first touches every page and checks every block.
     search(&index, &questions[..folder.dim], k)?;
+    let others = (questions.len() / folder.dim).saturating_sub(batch).max(1);
     for repeat in 0..REPEATS {
-        let start = repeat * batch % (QUESTIONS - batch) * folder.dim;
+        let start = repeat * batch % others * folder.dim;
         let questions = &questions[start..start + batch * folder.dim];
         let (started, spent) = (Instant::now(), processor_ms()?);
         search(&index, questions, k)?;

@@ -16,6 +16,7 @@ pub struct Segment<'a> {
     vectors: Vectors<'a>,
     ids: Ids<'a>,
     live: Option<Cow<'a, [bool]>>,
+    n_live: usize,
     codes: Option<&'a Codes>,
 }
 
@@ -33,6 +34,7 @@ impl<'a> Segment<'a> {
             vectors,
             ids: Ids::From(first_id),
             live: None,
+            n_live: vectors.len(),
             codes: None,
         }
     }
@@ -47,6 +49,7 @@ impl<'a> Segment<'a> {
             vectors,
             ids: Ids::Listed(ids),
             live: None,
+            n_live: vectors.len(),
             codes: None,
         })
     }
@@ -58,6 +61,7 @@ impl<'a> Segment<'a> {
     pub fn with_live(mut self, live: impl Into<Cow<'a, [bool]>>) -> Result<Self, Error> {
         let live = live.into();
         check_rows(self.vectors.len(), live.len())?;
+        self.n_live = live.iter().filter(|&&live| live).count();
         self.live = Some(live);
         Ok(self)
     }
@@ -101,10 +105,7 @@ impl<'a> Segment<'a> {
     }
 
     pub(crate) fn n_live(&self) -> usize {
-        match &self.live {
-            Some(live) => live.iter().filter(|&&live| live).count(),
-            None => self.n_rows(),
-        }
+        self.n_live
     }
 
     pub(crate) fn is_live(&self, row: usize) -> bool {

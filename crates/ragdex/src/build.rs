@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
-use ragdex_core::{Document, Stage, Unit, Vectors};
+use ragdex_core::Document;
 use ragdex_corpus::{Format, KeySet, Shard, Splitter};
 use ragdex_models::{EncoderPair, PassageText, Precision};
 use ragdex_store::{
@@ -24,32 +24,27 @@ use crate::presets::{MINI, licences};
 use crate::recorded::Recorded;
 use crate::results::{BuildReport, BuildTimes, DocumentCounts, PassageCounts};
 use crate::split_source::SplitSource;
-use crate::vectors::TakenVectors;
+use crate::vectors::{GivenVectors, RecordRows, TakeOver, TakenVectors};
 use crate::{BuildOptions, Context, Error, Result};
 
 /// The name in the manifest's source of the host of the wiki.
 pub(crate) const WIKI: &str = "wiki";
 
-/// Passages that are embedded for comparison before vectors are taken over.
-const COMPARED_PASSAGES: usize = 8;
-
-/// How near a vector that is taken over must be to the encoder's own. Half precision and another
-/// implementation stay above 0.99; another encoder, or another way to join title and text, stays far below.
-const LEAST_COSINE: f32 = 0.95;
-
 /// Builds a knowledge base at `path`: reads, splits and embeds the sources and commits the first
 /// snapshot.
 ///
 /// After an interruption the same call goes on: finished parts are not made again, and the result is
-/// that of an undisturbed build. Where the source holds vectors in the column `columns.embeddings`, these are
-/// taken over instead of embedding, if they are the encoder's own. The same call on a finished knowledge base changes nothing. Input that
-/// turns out to be bad leaves nothing behind for a later call to trip over.
+/// that of an undisturbed build. Where files of vectors are given, or the source holds vectors in the column
+/// `columns.embeddings`, these are taken over instead of embedding, if they are the encoder's own. The same call
+/// on a finished knowledge base changes nothing. Input that turns out to be bad leaves nothing behind for a later
+/// call to trip over.
 ///
 /// Memory does not depend on the size of the sources, except for a [`KeySet`] of the documents.
 ///
 /// # Errors
-/// [`Error::AlreadyBuilt`] when another build made the knowledge base; [`Error::EmptyCorpus`]; what
-/// reading, splitting, embedding and writing give.
+/// [`Error::AlreadyBuilt`] when another build made the knowledge base; [`Error::EmptyCorpus`];
+/// [`Error::Vectors`], [`Error::VectorCount`] and [`Error::ForeignVectors`] for vectors that cannot be taken over;
+/// what reading, splitting, embedding and writing give.
 pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Result<BuildReport> {
     let started = Instant::now();
     if path.is_file() {
@@ -58,10 +53,12 @@ pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Resu
         });
     }
     Splitter::new(options.splitting)?;
+    let given = options.embeddings.as_ref();
+    let given = given.map(GivenVectors::open).transpose()?;
     fetch_named(&options.models, context)?;
-    let encoders = open_pair(&options.models, context)?;
+    let encoders = open_encoders(options, given.as_ref(), context)?;
     check_generator(options, context)?;
-    let plan = plan(path, options, &encoders)?;
+    let plan = plan(path, options, encoders.as_ref())?;
     let mut writer = Store::create_or_open(path)?.writer("ragdex build")?;
     if let Some(base) = writer.base() {
         let snapshot = base.snapshot;
@@ -81,7 +78,8 @@ pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Resu
         kb: path,
         options,
         context,
-        encoders: &encoders,
+        given: given.as_ref(),
+        encoders: encoders.as_ref(),
         times: BuildTimes::default(),
     }
     .run(staging, started);
@@ -97,12 +95,33 @@ pub(crate) fn is_bad_source(error: &Error) -> bool {
     match error {
         Error::EmptyCorpus { .. }
         | Error::SeveralWikis { .. }
-        | Error::Vectors { .. }
+        | Error::VectorCount { .. }
         | Error::ForeignVectors { .. } => true,
+        Error::Vectors(error) => error.is_bad_input(),
         Error::Corpus(error) => error.is_bad_input(),
         Error::SplitFolder(error) => !error.is_transient(),
         _ => false,
     }
+}
+
+/// Loads the encoders; none where the one that made the vectors given is not known.
+///
+/// # Errors
+/// [`Error::Vectors`] for vectors of another width than the encoder's.
+fn open_encoders(
+    options: &BuildOptions,
+    given: Option<&GivenVectors>,
+    context: &Context<'_>,
+) -> Result<Option<EncoderPair>> {
+    let vectors = options.embeddings.as_ref();
+    if vectors.is_some_and(|vectors| !vectors.is_encoder_named) {
+        return Ok(None);
+    }
+    let pair = open_pair(&options.models, context)?;
+    if let Some(given) = given {
+        given.check_width(pair.context().dim())?;
+    }
+    Ok(Some(pair))
 }
 
 /// Loads the generator once before hours of work that would end with one that cannot be loaded. The
@@ -156,7 +175,9 @@ struct Build<'a> {
     kb: &'a Path,
     options: &'a BuildOptions,
     context: &'a Context<'a>,
-    encoders: &'a EncoderPair,
+    given: Option<&'a GivenVectors>,
+    /// `None` where vectors are given whose encoder is not known.
+    encoders: Option<&'a EncoderPair>,
     times: BuildTimes,
 }
 
@@ -174,7 +195,7 @@ impl Build<'_> {
         self.tell_plan(Some(passages));
         let embedding = Instant::now();
         match &summary.vectors {
-            Some(vectors) => self.take_over(&staging, &parts, vectors, passages)?,
+            Some(vectors) => self.take_over(&staging, &parts, vectors)?,
             None => self.embed(&staging, &parts)?,
         }
         self.times.embed = embedding.elapsed().as_secs_f64();
@@ -228,6 +249,9 @@ impl Build<'_> {
             read_options,
             self.context,
         )?;
+        if self.given.is_some() {
+            feed = feed.with_given_vectors();
+        }
         let mut parts = staging.split_writer(options.part_passages)?;
         let summary = self.push_documents(&mut feed, &mut parts)?;
         self.times.read = feed.seconds;
@@ -244,17 +268,25 @@ impl Build<'_> {
         let mut parts = staging.split_writer(self.options.part_passages)?;
         let limit = self.options.reading.limit;
         let copied = source.copy(&mut parts, limit, self.context)?;
+        let rows = RecordRows {
+            left_out: copied.left_out,
+            records: copied.rows,
+            one_each: true,
+            is_whole: copied.is_whole,
+        };
+        let vectors = match (self.given, self.encoders) {
+            (Some(given), _) => Some(given.taken(rows, parts.n_passages())?),
+            (None, Some(encoders)) => {
+                let encoder = encoders.context().description();
+                source.vectors(encoder, self.shape(), rows, self.context)?
+            }
+            (None, None) => None,
+        };
         let summary = ReadSummary {
             documents: copied.documents,
             skipped: copied.skipped,
             wiki: None,
-            vectors: source.vectors(
-                self.encoders.context().description(),
-                self.shape(),
-                copied.left_out,
-                copied.is_whole,
-                self.context,
-            )?,
+            vectors,
         };
         parts.finish(&json!(summary))?;
         self.times.split = started.elapsed().as_secs_f64();
@@ -299,10 +331,15 @@ impl Build<'_> {
             let note = format!("{without} documents gave no passage");
             self.context.reporter.note(&note);
         }
+        // Sources without a passage have an error of their own.
+        let vectors = match self.given.filter(|_| parts.n_passages() > 0) {
+            Some(given) => Some(given.taken(feed.record_rows(), parts.n_passages())?),
+            None => feed.vectors(),
+        };
         Ok(ReadSummary {
             documents: feed.n_used(),
             skipped,
-            vectors: feed.vectors(),
+            vectors,
             wiki,
         })
     }
@@ -311,88 +348,38 @@ impl Build<'_> {
     fn embed(&self, staging: &Staging<'_>, parts: &[StagedPart]) -> Result<()> {
         let mut options = self.context.encode_options();
         options.batch_tokens = self.options.batch_tokens;
-        let (encoder, reporter) = (self.encoders.context(), self.context.reporter);
+        // Only a summary that somebody has changed leads here without one.
+        let encoders = self.encoders.ok_or_else(|| Error::NoEncoder {
+            path: self.kb.to_owned(),
+        })?;
+        let (encoder, reporter) = (encoders.context(), self.context.reporter);
         embed_staged(staging, parts, encoder, self.shape(), &options, reporter)
     }
 
-    /// Writes vectors that the source holds, after a look whether they are the encoder's own.
+    /// Writes vectors that exist already.
     fn take_over(
         &self,
         staging: &Staging<'_>,
         parts: &[StagedPart],
         vectors: &TakenVectors,
-        total: u64,
     ) -> Result<()> {
         let reporter = self.context.reporter;
-        reporter.note("vectors are taken over from the source");
-        let columns = &self.options.reading.columns;
-        let column = columns.embeddings.as_deref().unwrap_or_default();
-        let shape = self.shape();
-        let mut filled = parts.iter().filter(|part| part.n_passages() > 0);
-        for part in [filled.next(), filled.next_back()].into_iter().flatten() {
-            self.compare(staging, part, vectors, column)?;
+        reporter.note(match self.given {
+            Some(_) => "vectors are taken over from the files given",
+            None => "vectors are taken over from the source",
+        });
+        let given = self.options.embeddings.as_ref().map(|given| &given.column);
+        let column = given.or(self.options.reading.columns.embeddings.as_ref());
+        let name = self.options.models.context_encoder.as_str();
+        TakeOver {
+            staging,
+            vectors,
+            column: column.map_or("", String::as_str),
+            shape: self.shape(),
+            encoder: self.encoders.map(|pair| (pair.context(), name)),
+            context: self.context,
         }
-        reporter.start(Stage::Embed, Unit::Vectors, Some(total));
-        let mut done = 0;
-        for part in parts {
-            done += part.n_passages();
-            if part.embedded().is_some() {
-                continue;
-            }
-            let first = part.first_passage().0;
-            let mut rows = vectors.starting_at(first, column, shape.dim)?;
-            let mut writer = staging.embeddings_writer(part, shape);
-            let mut vector = Vec::with_capacity(shape.dim);
-            for _ in 0..part.n_passages() {
-                vector.clear();
-                if !rows.next_into(&mut vector)? {
-                    break;
-                }
-                writer.push(Vectors::f32(&vector, shape.dim).expect("a vector of that width"))?;
-            }
-            if done == total && vectors.is_whole && rows.next_into(&mut vector)? {
-                return Err(Error::Vectors {
-                    path: vectors.files.last().cloned().unwrap_or_default(),
-                    problem: "more vectors than passages".into(),
-                });
-            }
-            self.context.cancel.check()?;
-            writer.finish()?;
-            reporter.advance(Stage::Embed, done);
-        }
-        reporter.finish(Stage::Embed);
-        Ok(())
-    }
-
-    /// Holds the first vectors of a part against what the encoder gives for the same passages.
-    fn compare(
-        &self,
-        staging: &Staging<'_>,
-        part: &StagedPart,
-        vectors: &TakenVectors,
-        column: &str,
-    ) -> Result<()> {
-        let encoder = self.encoders.context();
-        let dim = encoder.dim();
-        let records = staging.passages(part)?.take(COMPARED_PASSAGES);
-        let records = records.collect::<Result<Vec<PassageRecord>, _>>()?;
-        let texts: Vec<PassageText<'_>> = records.iter().map(text).collect();
-        let own = encoder.encode_passages(&texts, &self.context.encode_options())?;
-        let mut rows = vectors.starting_at(part.first_passage().0, column, dim)?;
-        for (record, own) in records.iter().zip(own.chunks_exact(dim)) {
-            let mut taken = Vec::with_capacity(dim);
-            rows.next_into(&mut taken)?;
-            let cosine = cosine(own, &taken);
-            if cosine.is_nan() || cosine < LEAST_COSINE {
-                return Err(Error::ForeignVectors {
-                    path: vectors.files.first().cloned().unwrap_or_default(),
-                    encoder: self.options.models.context_encoder.clone(),
-                    cosine,
-                    title: record.passage.title.clone(),
-                });
-            }
-        }
-        Ok(())
+        .run(parts)
     }
 
     /// Tells what vectors and indexes will take.
@@ -409,22 +396,29 @@ impl Build<'_> {
     }
 
     fn shape(&self) -> EmbeddingShape {
+        let own = self.encoders.map(|pair| pair.context().dim());
+        let given = self.given.map(GivenVectors::dim);
         EmbeddingShape {
-            dim: self.encoders.context().dim(),
+            dim: own.or(given).expect("an encoder or vectors"),
             element: self.options.element,
         }
     }
 
     fn draft(&self, summary: &ReadSummary, indexes: Vec<Index>) -> Result<Draft> {
-        let models = &self.options.models;
+        let mut models = self.options.models.clone();
+        if self.encoders.is_none() {
+            // What did not make the vectors has no say in what may be done with them.
+            models.context_encoder.clone_from(&models.generator);
+            models.question_encoder.clone_from(&models.generator);
+        }
         let sources = self.options.sources.iter();
         let sources: Vec<Value> = sources.map(|path| json!(path.to_string_lossy())).collect();
         Ok(Draft {
             created: SystemTime::now(),
             command: "build".into(),
-            encoder: Some(RecordedPair {
-                context: record(self.encoders.context().description()),
-                question: record(self.encoders.question().description()),
+            encoder: self.encoders.map(|pair| RecordedPair {
+                context: record(pair.context().description()),
+                question: record(pair.question().description()),
             }),
             splitting: object(json!(self.options.splitting)),
             indexes,
@@ -433,7 +427,7 @@ impl Build<'_> {
                 self.options.reading.format,
                 summary.wiki.as_deref(),
             ),
-            licences: licences(models),
+            licences: licences(&models),
             build: Recorded::of(self.options)?.into_map(),
             ..Draft::default()
         })
@@ -473,11 +467,6 @@ pub(crate) fn text(record: &PassageRecord) -> PassageText<'_> {
         title: &record.passage.title,
         text: &record.passage.text,
     }
-}
-
-fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-    product(a, b) / (product(a, a) * product(b, b)).sqrt()
 }
 
 pub(crate) fn object(value: Value) -> Map<String, Value> {

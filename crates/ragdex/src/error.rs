@@ -193,12 +193,19 @@ pub enum Error {
         snapshot: u64,
     },
     /// Vectors that were to be taken over and cannot be.
-    #[error("`{}`: {problem}", path.display())]
-    Vectors {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
+    #[error(transparent)]
+    Vectors(ragdex_exchange::Error),
+    /// More or fewer vectors to be taken over than there are passages.
+    #[error("{}: {} expected, found {found}", display_paths(files), display_counts(*passages, *records))]
+    VectorCount {
+        /// The files of vectors.
+        files: Vec<PathBuf>,
+        /// Records of the sources.
+        records: u64,
+        /// Passages made of them.
+        passages: u64,
+        /// Vectors found.
+        found: u64,
     },
     /// Vectors to be taken over that are not those of the encoder that was named.
     #[error(
@@ -328,6 +335,14 @@ pub enum Error {
         /// The kinds there are.
         kinds: Vec<String>,
     },
+    /// Candidates of an approximate search were asked for where the search is exact.
+    #[error("`{}`: an index that weighs candidates expected, the one searched is `{kind}`", path.display())]
+    NothingToExpand {
+        /// The knowledge base.
+        path: PathBuf,
+        /// The kind that is searched.
+        kind: IndexKind,
+    },
     /// Every index would be dropped.
     #[error("`{}`: at least one index expected, found none left", path.display())]
     NoIndexLeft {
@@ -412,7 +427,9 @@ impl Error {
                 ..
             }
             | Self::Threads { .. } => ErrorKind::Failed,
-            Self::Exchange(error) if !error.is_bad_input() => ErrorKind::Failed,
+            Self::Exchange(error) | Self::Vectors(error) if !error.is_bad_input() => {
+                ErrorKind::Failed
+            }
             _ => ErrorKind::BadInput,
         }
     }
@@ -450,6 +467,9 @@ impl Error {
             Self::UnknownIndex { .. } => "see `ragdex index --help`".into(),
             Self::NoSuchIndex { kind, .. } => {
                 format!("make it: `ragdex index KB --index {kind}`")
+            }
+            Self::NothingToExpand { .. } => {
+                "search with `--index hnsw`, or leave `--expansion-search` out".into()
             }
             Self::NoIndexLeft { .. } => "add `--index exact`, which takes no space".into(),
             Self::IndexParameters { kind, .. } => {
@@ -498,8 +518,15 @@ impl Error {
             Self::AlreadyBuilt { .. } => {
                 "search it as it is, or name a new folder for the new build".into()
             }
-            Self::Vectors { .. } => {
-                "every row needs a vector of the encoder's width; `--embeddings-column none` embeds anew"
+            Self::Vectors(error) => match error.hint() {
+                Some(hint) => hint,
+                None => "every row needs a vector of the encoder's width, in the order of the passages; \
+                         leave `--embeddings` out or name `--embeddings-column none` to embed anew"
+                    .into(),
+            },
+            Self::VectorCount { .. } => {
+                "give vectors for all records of the sources, in their order, or, where records are cut, for all \
+                 passages, as `ragdex split` with the same options writes them"
                     .into()
             }
             Self::ForeignVectors { .. } => {
@@ -529,7 +556,11 @@ impl Error {
                     .into()
             }
             Self::NotBundled { .. } => "name the models to use".into(),
-            Self::NoEncoder { .. } => "name one with `--question-encoder`".into(),
+            Self::NoEncoder { .. } => {
+                "search for vectors with `--vectors FILE`, or name the encoder that belongs to these: \
+                 `--question-encoder`; a refresh needs `--context-encoder`, and embeds everything anew"
+                    .into()
+            }
             Self::UnknownPreset { .. } => "see `ragdex models list`".into(),
             Self::TooFewPassages { passages, .. } => {
                 format!("ask with `--n-docs {passages}` or less")
@@ -583,4 +614,13 @@ fn and_more(more: usize) -> String {
 fn display_paths(paths: &[PathBuf]) -> String {
     let quoted = paths.iter().map(|path| format!("`{}`", path.display()));
     quoted.collect::<Vec<_>>().join(", ")
+}
+
+/// How many vectors fit.
+fn display_counts(passages: u64, records: u64) -> String {
+    let of_passages = format!("{passages} vectors, one for each passage,");
+    if records == passages {
+        return of_passages.trim_end_matches(',').to_owned();
+    }
+    format!("{of_passages} or {records}, one for each record,")
 }

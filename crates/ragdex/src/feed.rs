@@ -7,7 +7,7 @@ use ragdex_core::{Document, Stage, Unit};
 use ragdex_corpus::{Item, ReadOptions, Source, Summary};
 
 use crate::plan::STDIN;
-use crate::vectors::{TakenVectors, VectorsOf};
+use crate::vectors::{RecordRows, TakenVectors, VectorsOf};
 use crate::{Context, Reading, Result};
 
 /// Documents between two reports of progress: a line for each would be most of the work.
@@ -19,11 +19,11 @@ pub(crate) struct Feed<'a> {
     source: Source<'a>,
     limit: u64,
     given: u64,
-    /// The records of the source that gave no document that was used, by number from 0; kept only when
-    /// vectors are taken over, row for row.
-    left_out: Vec<u64>,
-    /// How many records were met up to the last one that gave a passage.
-    records: u64,
+    /// The records of the source, up to the last one that gave a passage; kept only when vectors are taken
+    /// over, row for row.
+    rows: RecordRows,
+    /// Whether vectors beside the source are taken over.
+    has_given: bool,
     without_passages: u64,
     started: Instant,
     /// Seconds spent waiting for documents.
@@ -51,12 +51,21 @@ impl<'a> Feed<'a> {
             source,
             limit: reading.limit.unwrap_or(u64::MAX),
             given: 0,
-            left_out: Vec::new(),
-            records: 0,
+            rows: RecordRows {
+                one_each: true,
+                ..RecordRows::default()
+            },
+            has_given: false,
             without_passages: 0,
             started,
             seconds: started.elapsed().as_secs_f64(),
         })
+    }
+
+    /// Notes which records give passages, for vectors that lie beside the source.
+    pub(crate) fn with_given_vectors(mut self) -> Self {
+        self.has_given = true;
+        self
     }
 
     /// The next document; `None` at the end and at the limit. Those whose version is known are passed over.
@@ -92,10 +101,11 @@ impl<'a> Feed<'a> {
     pub(crate) fn used(&mut self, n_passages: usize, total: u64) {
         self.given += 1;
         self.without_passages += u64::from(n_passages == 0);
-        if self.source.has_embeddings() && n_passages > 0 {
+        if (self.has_given || self.source.has_embeddings()) && n_passages > 0 {
             let records = self.source.summary().records;
-            self.left_out.extend(self.records..records - 1);
-            self.records = records;
+            self.rows.left_out.extend(self.rows.records..records - 1);
+            self.rows.records = records;
+            self.rows.one_each &= n_passages == 1;
         }
         self.report(total);
     }
@@ -116,14 +126,23 @@ impl<'a> Feed<'a> {
         if !self.source.has_embeddings() {
             return None;
         }
-        let rest = self.records..self.source.summary().records;
-        self.left_out.extend(rest);
+        let rows = self.record_rows();
         Some(TakenVectors {
             of: VectorsOf::Column,
             files: self.source.files().to_vec(),
-            left_out: std::mem::take(&mut self.left_out),
-            is_whole: self.given < self.limit,
+            left_out: rows.left_out,
+            is_whole: rows.is_whole,
         })
+    }
+
+    /// Which records gave passages, all that were read counted.
+    pub(crate) fn record_rows(&mut self) -> RecordRows {
+        let mut rows = std::mem::take(&mut self.rows);
+        let records = self.source.summary().records;
+        rows.left_out.extend(rows.records..records);
+        rows.records = records;
+        rows.is_whole = self.given < self.limit;
+        rows
     }
 
     /// How many documents were used and gave no passage.

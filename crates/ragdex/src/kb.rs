@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::answer::Answerer;
 use crate::checkpoints::fetch_missing;
-use crate::models::{open_generator, open_question_encoder};
+use crate::models::{open_generator, open_named_question_encoder, open_question_encoder};
 use crate::presets::MINI;
 use crate::reader::{AnswerOptions, Reader};
 use crate::results::{EncoderPairInfo, Info, VerifyReport};
@@ -53,7 +53,7 @@ impl KnowledgeBase {
     ///
     /// # Errors
     /// What checkpoints give; [`Error::OtherWeights`] and [`Error::EncoderPair`] for an encoder that
-    /// does not fit the vectors.
+    /// does not fit the vectors; [`Error::NoEncoder`] where none is recorded and none is named.
     pub fn searcher(
         &self,
         question_encoder: Option<&str>,
@@ -63,10 +63,13 @@ impl KnowledgeBase {
         let no_encoder = || Error::NoEncoder {
             path: self.path.clone(),
         };
-        let recorded = manifest.encoder.as_ref().ok_or_else(no_encoder)?;
         let dim = manifest.embedding.ok_or_else(no_encoder)?.dim;
         fetch_missing(question_encoder.as_slice(), context)?;
-        let encoder = open_question_encoder(question_encoder, recorded, dim, context)?;
+        let encoder = match (&manifest.encoder, question_encoder) {
+            (Some(recorded), name) => open_question_encoder(name, recorded, dim, context)?,
+            (None, Some(name)) => open_named_question_encoder(name, dim, context)?,
+            (None, None) => return Err(no_encoder()),
+        };
         Searcher::new(self.snapshot.clone(), self.path.clone(), Some(encoder), dim)
     }
 
@@ -84,9 +87,10 @@ impl KnowledgeBase {
     /// Loads what answering needs.
     ///
     /// # Errors
-    /// As [`KnowledgeBase::searcher`], and [`Error::TooFewPassages`].
+    /// As [`KnowledgeBase::searcher`] and [`Searcher::with_index`], and [`Error::TooFewPassages`].
     pub fn answerer(&self, options: &AnswerOptions, context: &Context<'_>) -> Result<Answerer> {
         let searcher = self.searcher(options.question_encoder.as_deref(), context)?;
+        let searcher = searcher.with_index(options.index, options.expansion_search)?;
         let name = options.generator.as_deref();
         // What a knowledge base names is not fetched: it may come from anybody.
         fetch_missing(name.as_slice(), context)?;

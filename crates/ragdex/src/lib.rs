@@ -74,7 +74,7 @@ pub use given::{GivenPassages, GivenQuestion};
 pub use history::{gc, history, rollback};
 pub use indexes::{IndexJob, IndexKind, IndexOptions, SEGMENT_ROWS, index};
 pub use kb::KnowledgeBase;
-pub use options::{BuildOptions, ModelNames, Reading};
+pub use options::{BuildOptions, GivenEmbeddings, ModelNames, Reading};
 pub use question_vectors::QuestionVectors;
 pub use ragdex_core::{Cancel, Cancelled, Element, NoReporter, Reporter, Stage, Unit, is_catching};
 pub use ragdex_corpus::{

@@ -135,14 +135,7 @@ pub(crate) fn open_question_encoder(
     let devices = [context.first_device()?];
     let encoder = open_encoder(id, recorded_precision(recorded), &devices, context)?;
     let found = encoder.description();
-    if found.dim != dim {
-        return Err(Error::EncoderPair {
-            context: recorded.context.id.clone(),
-            passage_dim: dim,
-            question: found.id.clone(),
-            question_dim: found.dim,
-        });
-    }
+    check_question_width(found, &recorded.context.id, dim)?;
     match recorded.question.sha256 {
         Some(expected) if name.is_none() && expected != found.sha256 => Err(Error::OtherWeights {
             id: found.id.clone(),
@@ -156,6 +149,33 @@ pub(crate) fn open_question_encoder(
         }
         _ => Ok(encoder),
     }
+}
+
+/// Loads an encoder of questions for passages whose encoder is not known.
+///
+/// # Errors
+/// [`Error::EncoderPair`] when the vectors have another width.
+pub(crate) fn open_named_question_encoder(
+    name: &str,
+    dim: usize,
+    context: &Context<'_>,
+) -> Result<Arc<dyn Encoder>> {
+    let devices = [context.first_device()?];
+    let encoder = open_encoder(name, PrecisionChoice::default(), &devices, context)?;
+    check_question_width(encoder.description(), "unknown", dim)?;
+    Ok(encoder)
+}
+
+fn check_question_width(found: &EncoderDescription, passages: &str, dim: usize) -> Result<()> {
+    if found.dim == dim {
+        return Ok(());
+    }
+    Err(Error::EncoderPair {
+        context: passages.to_owned(),
+        passage_dim: dim,
+        question: found.id.clone(),
+        question_dim: found.dim,
+    })
 }
 
 /// The name of a recorded encoder: at the commit it had, whatever its branch leads to by now, unless the cache

@@ -36,6 +36,22 @@ pub struct BuildOptions {
     pub batch_tokens: Option<NonZeroUsize>,
     /// Which indexes are made.
     pub indexes: IndexOptions,
+    /// Vectors that are taken over instead of embedding the passages.
+    pub embeddings: Option<GivenEmbeddings>,
+}
+
+/// Vectors that exist already, in files beside the sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenEmbeddings {
+    /// Files that [`VectorFiles`](ragdex_exchange::VectorFiles) reads, in the order of the sources. There are as
+    /// many rows as records in the sources, where no record gave several passages, or as many as passages.
+    pub files: Vec<PathBuf>,
+    /// The column of Parquet and Arrow files that holds vectors.
+    pub column: String,
+    /// Whether the encoder of passages that the build names made them: it is recorded, once a few vectors are
+    /// compared with its own. Otherwise no encoder is loaded or recorded, and questions are searched for by
+    /// vectors or with an encoder named each time.
+    pub is_encoder_named: bool,
 }
 
 impl BuildOptions {
@@ -57,6 +73,7 @@ impl Default for BuildOptions {
             part_passages: Self::DEFAULT_PART_PASSAGES,
             batch_tokens: None,
             indexes: IndexOptions::default(),
+            embeddings: None,
         }
     }
 }

@@ -19,8 +19,12 @@ pub(crate) const STDIN: &str = "-";
 ///
 /// # Errors
 /// [`ragdex_corpus::Error::Open`] for a source that cannot be found.
-pub(crate) fn plan(kb: &Path, options: &BuildOptions, encoders: &EncoderPair) -> Result<Value> {
-    Ok(json!({
+pub(crate) fn plan(
+    kb: &Path,
+    options: &BuildOptions,
+    encoders: Option<&EncoderPair>,
+) -> Result<Value> {
+    let mut plan = json!({
         "command": "build",
         "sources": match SplitSource::find(&options.sources, &options.reading)? {
             Some(split) => split.plan()?,
@@ -28,8 +32,8 @@ pub(crate) fn plan(kb: &Path, options: &BuildOptions, encoders: &EncoderPair) ->
         },
         "reading": reading(&options.reading, options.splitting.rule)?,
         "splitting": options.splitting,
-        "context_encoder": encoders.context().description(),
-        "question_encoder": encoders.question().description(),
+        "context_encoder": encoders.map(|pair| pair.context().description()),
+        "question_encoder": encoders.map(|pair| pair.question().description()),
         "generator": options.models.generator,
         "vectors": options.element.to_string(),
         "part_passages": options.part_passages,
@@ -38,7 +42,14 @@ pub(crate) fn plan(kb: &Path, options: &BuildOptions, encoders: &EncoderPair) ->
             "connectivity": options.indexes.hnsw.connectivity,
             "expansion_add": options.indexes.hnsw.expansion_add,
         },
-    }))
+    });
+    if let Some(given) = &options.embeddings {
+        plan["embeddings"] = json!({
+            "files": sources(&given.files, kb)?,
+            "column": given.column,
+        });
+    }
+    Ok(plan)
 }
 
 /// Makes the plan of a split into `folder`.

@@ -1,5 +1,6 @@
 //! Reading passages: answers and scores, without a knowledge base.
 
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use ragdex_models::Precision;
@@ -13,7 +14,7 @@ use crate::results::{
     ScoredPassage, SourcePassage, TokenProvenance,
 };
 use crate::search::milliseconds;
-use crate::{Context, Error, Result};
+use crate::{Context, Error, IndexKind, Result};
 
 /// How to answer; what is absent is taken from the checkpoint, as the reference does.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +27,10 @@ pub struct AnswerOptions {
     pub generator: Option<String>,
     /// The encoder of questions, in place of the recorded one.
     pub question_encoder: Option<String>,
+    /// The index to search, in place of the first that the knowledge base names.
+    pub index: Option<IndexKind>,
+    /// Candidates that an approximate search weighs, see [`Searcher::with_index`](crate::Searcher::with_index).
+    pub expansion_search: Option<NonZeroUsize>,
     /// Only words that continue a run of words of a passage; on for the bundled model, off for others.
     pub grounded: Option<bool>,
     /// RAG-Sequence: whether every hypothesis is scored under every passage (the default, as the

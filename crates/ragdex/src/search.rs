@@ -184,7 +184,8 @@ impl Searcher {
     /// candidates for each question where the kind is approximate; `None` leaves the default.
     ///
     /// # Errors
-    /// [`Error::NoSuchIndex`], and what damaged files give.
+    /// [`Error::NoSuchIndex`]; [`Error::NothingToExpand`] for an `expansion` where the kind is exact; what damaged
+    /// files give.
     pub fn with_index(
         mut self,
         kind: Option<IndexKind>,

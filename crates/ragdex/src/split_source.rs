@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::embed::parts;
 use crate::models::record;
-use crate::vectors::{TakenVectors, VectorsOf};
+use crate::vectors::{RecordRows, TakenVectors, VectorsOf};
 use crate::{Context, Error, Reading, Result};
 
 /// Folders that `split` made.
@@ -32,8 +32,8 @@ pub(crate) struct Copied {
     pub(crate) left_out: Vec<u64>,
     /// Whether all was copied, with no limit reached.
     pub(crate) is_whole: bool,
-    /// Rows met so far.
-    rows: u64,
+    /// Rows of passages met.
+    pub(crate) rows: u64,
 }
 
 impl SplitSource {
@@ -113,8 +113,7 @@ impl SplitSource {
         &self,
         encoder: &EncoderDescription,
         shape: EmbeddingShape,
-        left_out: Vec<u64>,
-        is_whole: bool,
+        rows: RecordRows,
         context: &Context<'_>,
     ) -> Result<Option<TakenVectors>> {
         for folder in &self.folders {
@@ -133,8 +132,8 @@ impl SplitSource {
         Ok(Some(TakenVectors {
             of: VectorsOf::Split,
             files: self.paths.clone(),
-            left_out,
-            is_whole,
+            left_out: rows.left_out,
+            is_whole: rows.is_whole,
         }))
     }
 

@@ -75,13 +75,40 @@ impl VectorFiles {
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::Kind`], [`Error::Malformed`], [`Error::ForbiddenGlobal`], [`Error::Dimension`];
-    /// of columns, whose width only rows tell, [`VectorRows::next`] gives the last.
+    /// of columns, whose width only rows tell, [`VectorRows::next`] gives an [`Error::Row`].
     pub fn open(paths: &[PathBuf], column: &str, dim: usize) -> Result<Self> {
-        let files = paths.iter().map(|path| VectorFile::open(path, column, dim));
+        let file = |path: &PathBuf| {
+            let (file, width) = VectorFile::open(path, column)?;
+            match width {
+                Some(found) if found != dim => Err(Error::Dimension {
+                    path: path.clone(),
+                    expected: dim,
+                    found,
+                }),
+                _ => Ok(file),
+            }
+        };
         Ok(Self {
-            files: files.collect::<Result<_>>()?,
+            files: paths.iter().map(file).collect::<Result<_>>()?,
             dim,
         })
+    }
+
+    /// The width of the vectors of a file; `None` where it has no row to tell it.
+    ///
+    /// # Errors
+    /// As [`VectorFiles::open`]; of columns, what reading the first row gives.
+    pub fn width(path: &Path, column: &str) -> Result<Option<usize>> {
+        let (file, width) = VectorFile::open(path, column)?;
+        let Kind::Columns { column } = &file.kind else {
+            return Ok(width.filter(|_| file.len > 0));
+        };
+        if file.len == 0 {
+            return Ok(None);
+        }
+        let mut vector = Vec::new();
+        ColumnRows::open(path, column, 0)?.next_into(&mut vector, 0)?;
+        Ok(Some(vector.len()))
     }
 
     /// The number of rows of all files.
@@ -97,6 +124,16 @@ impl VectorFiles {
     /// The width of the vectors.
     pub fn dim(&self) -> usize {
         self.dim
+    }
+
+    /// Whether a file gives ids to its rows.
+    pub fn has_ids(&self) -> bool {
+        let has_ids = |file: &VectorFile| match &file.kind {
+            Kind::Matrix { ids, .. } => ids.is_some(),
+            Kind::Shard { .. } => true,
+            Kind::Columns { .. } => false,
+        };
+        self.files.iter().any(has_ids)
     }
 
     /// The file and its own row of a row of the list; `None` behind the last.
@@ -150,8 +187,8 @@ impl<'a> VectorRows<'a> {
     /// Reads the next row; `None` behind the last.
     ///
     /// # Errors
-    /// [`Error::Row`] for a row without a vector or with numbers that are not finite, [`Error::Dimension`] for
-    /// one of another width; what reading gives.
+    /// [`Error::Row`] for a row without a vector, with one of another width, or with numbers that are not finite;
+    /// what reading gives.
     #[expect(
         clippy::should_implement_trait,
         reason = "a row borrows the buffer that the next one fills"
@@ -169,11 +206,11 @@ impl<'a> VectorRows<'a> {
         self.row += 1;
         let found = self.vector.len();
         if found != self.files.dim {
-            return Err(Error::Dimension {
-                path: file.path.clone(),
-                expected: self.files.dim,
-                found,
-            });
+            let problem = format!(
+                "a vector of {} numbers expected, found {found}",
+                self.files.dim
+            );
+            return Err(Error::row(&file.path, row, problem));
         }
         if let Some(number) = self.vector.iter().find(|number| !number.is_finite()) {
             let problem = format!("finite numbers expected, found {number}");
@@ -229,58 +266,51 @@ impl<'a> VectorRows<'a> {
 }
 
 impl VectorFile {
-    fn open(path: &Path, column: &str, dim: usize) -> Result<Self> {
+    /// Opens a file and tells the width of its vectors, but for columns, of which only rows tell it.
+    fn open(path: &Path, column: &str) -> Result<(Self, Option<usize>)> {
         let map = map::map(path)?;
-        let (kind, len, found) = if map.starts_with(npy::MAGIC) {
+        let (kind, len, width) = if map.starts_with(npy::MAGIC) {
             let matrix = npy::read(&map, path)?;
             let (len, dim) = (matrix.len, matrix.dim);
             let ids = None;
-            (Kind::Matrix { map, matrix, ids }, len, dim)
+            (Kind::Matrix { map, matrix, ids }, len, Some(dim))
         } else if faiss::is_index(&map) {
-            let flat = FlatFile::read(&map, path)?;
-            if let Some(ids) = flat.ids {
-                check_ids(&map, ids, flat.len, path)?;
-            }
-            let FlatFile {
-                dim,
-                len,
-                start,
-                ids,
-            } = flat;
-            let element = Element::F32;
-            let matrix = Matrix {
-                dim,
-                len,
-                start,
-                element,
-            };
-            (Kind::Matrix { map, matrix, ids }, len, dim)
+            Self::open_flat(map, path)?
         } else if columns::is_columns(&map) {
             let column = column.to_owned();
             let len = columns::count_rows(path, &column)?;
-            (Kind::Columns { column }, len, dim)
+            (Kind::Columns { column }, len, None)
         } else if shard::is_pickle(&map) {
             let shard = Shard::read(&map, path)?;
-            let (len, found) = (shard.len(), shard.dim().unwrap_or(dim));
-            (Kind::Shard { map, shard }, len, found)
+            let (len, width) = (shard.len(), shard.dim());
+            (Kind::Shard { map, shard }, len, width)
         } else {
             return Err(Error::Kind {
                 path: path.to_owned(),
                 found: "a file of an unknown kind".into(),
             });
         };
-        if found != dim {
-            return Err(Error::Dimension {
-                path: path.to_owned(),
-                expected: dim,
-                found,
-            });
-        }
-        Ok(Self {
-            path: path.to_owned(),
+        let path = path.to_owned();
+        Ok((Self { path, len, kind }, width))
+    }
+
+    fn open_flat(map: Mmap, path: &Path) -> Result<(Kind, u64, Option<usize>)> {
+        let FlatFile {
+            dim,
             len,
-            kind,
-        })
+            start,
+            ids,
+        } = FlatFile::read(&map, path)?;
+        if let Some(ids) = ids {
+            check_ids(&map, ids, len, path)?;
+        }
+        let matrix = Matrix {
+            dim,
+            len,
+            start,
+            element: Element::F32,
+        };
+        Ok((Kind::Matrix { map, matrix, ids }, len, Some(dim)))
     }
 
     /// Adds the vector of a row; nothing for columns.

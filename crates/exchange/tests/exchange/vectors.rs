@@ -173,7 +173,7 @@ fn what_cannot_be_taken_over_is_refused_with_its_place() {
         ),
         (
             "shard-ragged.pickle",
-            "vectors of 4 numbers expected, found 3",
+            "a vector of 4 numbers expected, found 3",
         ),
         (
             "shard-big-endian.pickle",
@@ -191,6 +191,30 @@ fn what_cannot_be_taken_over_is_refused_with_its_place() {
     assert!(
         wide.to_string()
             .contains("vectors of 768 numbers expected, found 4")
+    );
+}
+
+#[test]
+fn the_width_of_a_file_is_told_and_whether_its_rows_have_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut paths = ["f2.npy", "map.faiss", "shard-4.pickle"].map(data).to_vec();
+    for kind in ["parquet", "arrow", "stream"] {
+        let path = folder.path().join(format!("v.{kind}"));
+        write_columns(&path, &DataType::Float32);
+        paths.push(path);
+    }
+    let have_ids = [false, true, true, false, false, false];
+    for (path, has_ids) in paths.iter().zip(have_ids) {
+        let width = VectorFiles::width(path, "embeddings").unwrap();
+        assert_eq!(width, Some(4), "{}", path.display());
+        let files = VectorFiles::open(std::slice::from_ref(path), "embeddings", 4).unwrap();
+        assert_eq!(files.has_ids(), has_ids, "{}", path.display());
+    }
+    let hostile = [data("make.py"), data("objects.npy"), data("no such file")];
+    assert!(
+        hostile
+            .iter()
+            .all(|path| VectorFiles::width(path, "embeddings").is_err())
     );
 }
 

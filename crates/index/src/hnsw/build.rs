@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use ragdex_core::{Cancel, Sha256};
-use usearch::Index;
+use usearch::{Index, MetricKind};
 
 use super::coding::{Coding, widen_row};
 use super::file::{self, GraphIdentity};
-use super::graph::{library, new_index};
+use super::graph::{library, new_index, search_by_product};
 use crate::{Error, Segment};
 
 /// Rows added between two looks at whether to stop; about 50 ms.
@@ -45,7 +45,7 @@ pub struct BuiltGraph {
 /// Builds a graph over the live rows of some segments, counted through from 0. `on_rows` hears of
 /// rows added, by how many.
 ///
-/// Runs on one thread and gives the same graph each time; several graphs are built by as many
+/// Links join passages that are near by distance, see [`super`]. Runs on one thread and gives the same graph each time; several graphs are built by as many
 /// threads. Memory: codes and links of all rows.
 ///
 /// # Errors
@@ -78,7 +78,12 @@ pub fn build_graph(
         return Err(Error::NoRows);
     }
     let coding = Coding::fit(segments, dim)?;
-    let index = new_index(dim, options.connectivity, options.expansion_add)?;
+    let index = new_index(
+        MetricKind::L2sq,
+        dim,
+        options.connectivity,
+        options.expansion_add,
+    )?;
     index
         .reserve_capacity_and_threads(live, 1)
         .map_err(|error| library("reserve memory for a graph", &error))?;
@@ -97,6 +102,7 @@ pub fn build_graph(
         first += segment.vectors().len();
     }
     adder.report();
+    search_by_product(&index)?;
     Ok(BuiltGraph {
         index,
         coding,

@@ -44,7 +44,8 @@ impl Graph {
     pub fn open(content: Bytes, expected: GraphIdentity) -> Result<Self, Error> {
         let file = file::read(&content, expected)?;
         let shape = check(file.graph, expected.dim, expected.rows)?;
-        let index = new_index(expected.dim, shape.connectivity, file.expansion_add)?;
+        let (dim, connectivity) = (expected.dim, shape.connectivity);
+        let index = new_index(MetricKind::IP, dim, connectivity, file.expansion_add)?;
         // SAFETY: usearch keeps pointers into the buffer. `content` owns it, does not move it when
         // moved itself, is never changed, and is dropped after `index`. That what it points to stays
         // as it was checked is the promise of whoever mapped the file. Nothing of `Index` that would
@@ -139,15 +140,16 @@ impl fmt::Debug for Graph {
     }
 }
 
-/// An empty index for inner products of bytes.
+/// An empty index of bytes, compared by `metric`.
 pub(super) fn new_index(
+    metric: MetricKind,
     dim: usize,
     connectivity: usize,
     expansion_add: usize,
 ) -> Result<Index, Error> {
     let options = IndexOptions {
         dimensions: dim,
-        metric: MetricKind::IP,
+        metric,
         quantization: ScalarKind::I8,
         connectivity,
         expansion_add,
@@ -156,6 +158,12 @@ pub(super) fn new_index(
         multi: false,
     };
     Index::new(&options).map_err(|error| library("set up a graph", &error))
+}
+
+/// Has a graph searched and saved by inner product, whatever it was built by.
+pub(super) fn search_by_product(index: &Index) -> Result<(), Error> {
+    let changed = index.change_metric_kind(MetricKind::IP);
+    changed.map_err(|error| library("set up a graph", &error))
 }
 
 pub(super) fn library(action: &'static str, error: &impl fmt::Display) -> Error {

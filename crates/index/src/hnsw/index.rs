@@ -45,8 +45,9 @@ pub struct HnswIndex<'a> {
 }
 
 impl<'a> HnswIndex<'a> {
-    /// The default of [`HnswIndex::with_expansion`].
-    pub const DEFAULT_EXPANSION: usize = 128;
+    /// The default of [`HnswIndex::with_expansion`]: of 50,000 vectors that lie as those of DPR do, 192 find
+    /// 0.992 of the best 20 and 256 find 0.996.
+    pub const DEFAULT_EXPANSION: usize = 256;
 
     /// Takes graphs with the vectors that they number, and segments without a graph, as one index.
     ///

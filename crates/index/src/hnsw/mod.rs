@@ -10,6 +10,14 @@
 //! * [`HnswIndex`] searches graphs, and scans rows that no graph holds.
 //! * [`measure_recall`] says what is lost.
 //!
+//! # Why graphs are built by distance
+//!
+//! Questions ask for inner products, but links between passages chosen by inner product lead to the longest passages
+//! alone: without the mean that all share, lengths differ, and a candidate that a longer one outshines gets no link.
+//! Of 50,000 vectors, a node had 7.5 links, one in nine could not be reached, and recall stayed below 0.98 however
+//! many candidates were weighed. By squared distance a node has 26 links and all can be reached; a walk by
+//! inner product over these links finds 0.996. The codes themselves lose nothing that scoring does not make up for.
+//!
 //! A graph never changes: deleted rows are masked out, new rows go into further graphs.
 
 mod build;

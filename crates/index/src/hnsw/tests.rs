@@ -19,6 +19,9 @@ const OPTIONS: HnswOptions = HnswOptions {
     expansion_add: 60,
 };
 
+/// Few enough candidates for graphs of a thousand rows to be walked, and not scanned.
+const WALKED: usize = 100;
+
 /// What the tests' graphs are of.
 const VECTORS: Sha256 = Sha256([7; 32]);
 
@@ -73,6 +76,38 @@ fn recall_is_high_and_scores_are_exact() {
     for hit in ask(&index, &questions[..DIM], 10).remove(0) {
         assert!(all.contains(&hit), "{hit:?}");
     }
+}
+
+/// How many links of the lowest level lead to each node of a graph as usearch saves it.
+fn links_to_nodes(graph: &[u8]) -> Vec<usize> {
+    let number = |at: usize| u32::from_le_bytes(graph[at..at + 4].try_into().unwrap()) as usize;
+    let (nodes, width) = (number(0), number(4));
+    let counts = 8 + nodes * width + 64;
+    let (connectivity, lowest) = (number(counts + 8), number(counts + 16));
+    let levels = counts + 40;
+    let mut counted = vec![0; nodes];
+    let mut at = levels + 2 * nodes;
+    for node in 0..nodes {
+        let level = usize::from(graph[levels + 2 * node]);
+        for link in 0..number(at + 10) {
+            counted[number(at + 14 + 4 * link)] += 1;
+        }
+        at += 14 + 4 * lowest + level * (4 + 4 * connectivity);
+    }
+    assert_eq!(at, graph.len());
+    counted
+}
+
+/// Links by inner product would lead to the longest vectors alone.
+#[test]
+fn links_lead_to_short_vectors_too() {
+    let vectors = DprLike::new(DIM, 18).passages(0..6000);
+    let segments = [segment(&vectors, DIM)];
+    let options = HnswOptions::default();
+    let graph = build_graph(DIM, &segments, options, &Cancel::default(), &|_| {}).unwrap();
+    let counted = links_to_nodes(&graph.to_usearch().unwrap());
+    let unreached = counted.iter().filter(|links| **links == 0).count();
+    assert!(unreached <= 6, "{unreached} of 6000");
 }
 
 #[test]
@@ -167,7 +202,7 @@ fn rows_dead_when_the_graph_was_built_are_not_in_it() {
     let masked = || segment(&vectors, DIM).with_live(live.clone()).unwrap();
     let graph = open(built(&[masked()], DIM, OPTIONS), DIM, 2000).unwrap();
     assert_eq!(graph.nodes(), live.iter().filter(|live| **live).count());
-    let index = one_graph(&graph, masked());
+    let index = one_graph(&graph, masked()).with_expansion(WALKED);
     let found = ask(&index, &vectors[DIM..2 * DIM], 5).remove(0);
     assert!(found.iter().all(|hit| hit.id.0 % 3 != 0));
 }
@@ -176,7 +211,7 @@ fn rows_dead_when_the_graph_was_built_are_not_in_it() {
 fn asking_for_more_than_there_is_gives_everything_in_order() {
     let vectors = DprLike::new(DIM, 10).passages(0..1300);
     let graph = open(built(&[segment(&vectors, DIM)], DIM, OPTIONS), DIM, 1300).unwrap();
-    let index = one_graph(&graph, segment(&vectors, DIM));
+    let index = one_graph(&graph, segment(&vectors, DIM)).with_expansion(WALKED);
     let exact = ExactIndex::new(DIM, vec![segment(&vectors, DIM)]).unwrap();
     for k in [0, 1, 1299, 1300, 5000, usize::MAX] {
         let found = ask(&index, &vectors[..DIM], k).remove(0);
@@ -213,7 +248,7 @@ fn equal_zero_and_huge_vectors_neither_fail_nor_repeat() {
     let hostile: [&[f32]; 2] = [&zero, &equal.clone()];
     for vectors in hostile {
         let graph = open(built(&[segment(vectors, 4)], 4, OPTIONS), 4, 1200).unwrap();
-        let index = one_graph(&graph, segment(vectors, 4));
+        let index = one_graph(&graph, segment(vectors, 4)).with_expansion(WALKED);
         let mut ids: Vec<u64> = ask(&index, &[1.0, -2.0, 0.0, 4.0], 20)[0]
             .iter()
             .map(|hit| hit.id.0)
@@ -224,7 +259,7 @@ fn equal_zero_and_huge_vectors_neither_fail_nor_repeat() {
     }
     equal[17] = f32::MAX;
     let graph = open(built(&[segment(&equal, 4)], 4, OPTIONS), 4, 1200).unwrap();
-    let index = one_graph(&graph, segment(&equal, 4));
+    let index = one_graph(&graph, segment(&equal, 4)).with_expansion(WALKED);
     assert_eq!(ask(&index, &[1.0, 1.0, 1.0, 1.0], 20)[0].len(), 20);
 }
 
@@ -274,7 +309,7 @@ fn half_precision_vectors_are_indexed_and_scored_as_stored() {
     let halves: Vec<f16> = wide.iter().map(|value| f16::from_f32(*value)).collect();
     let segment = || Segment::new(Vectors::new(Rows::F16(&halves), DIM).unwrap(), PassageId(0));
     let graph = open(built(&[segment()], DIM, OPTIONS), DIM, 1500).unwrap();
-    let index = one_graph(&graph, segment());
+    let index = one_graph(&graph, segment()).with_expansion(WALKED);
     let exact = ExactIndex::new(DIM, vec![segment()]).unwrap();
     let found = ask(&index, &wide[..10 * DIM], 1);
     assert_eq!(found, ask(&exact, &wide[..10 * DIM], 1));

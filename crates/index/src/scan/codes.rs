@@ -1,6 +1,6 @@
 //! Tiles of integer products: 32 rows of codes by some questions at a time.
 
-use super::question::Question;
+use super::question::{Question, groups};
 use crate::codes::{PANEL_ROWS, Panel};
 use crate::simd::{Isa, Kernel, Simd};
 
@@ -56,17 +56,12 @@ impl CodeGroups {
                 S::CODE_QUESTIONS
             }
         }
-        let widest = isa.run(Widest);
-        let mut groups = Vec::new();
-        let mut first = 0;
-        while first < questions.len() {
-            let left = questions.len() - first;
-            let fits = |width: &&usize| **width <= left.min(widest);
-            let width = *WIDTHS.iter().find(fits).expect("a width of 1 fits");
-            groups.push(CodeGroup::new(first, &questions[first..first + width]));
-            first += width;
-        }
-        Self(groups)
+        let groups = groups(questions.len(), &WIDTHS, isa.run(Widest)).into_iter();
+        Self(
+            groups
+                .map(|group| CodeGroup::new(group.start, &questions[group]))
+                .collect(),
+        )
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &CodeGroup> {

@@ -2,7 +2,7 @@
 
 use std::array::from_fn;
 
-use super::question::{Question, SMALLEST};
+use super::question::{Question, SMALLEST, groups};
 use crate::score::Number;
 use crate::simd::{Isa, Kernel, Simd};
 
@@ -48,17 +48,12 @@ impl NumberGroups {
                 S::NUMBER_QUESTIONS
             }
         }
-        let widest = isa.run(Widest);
-        let mut groups = Vec::new();
-        let mut first = 0;
-        while first < questions.len() {
-            let left = questions.len() - first;
-            let fits = |width: &&usize| **width <= left.min(widest);
-            let width = *WIDTHS.iter().find(fits).expect("a width of 1 fits");
-            groups.push(NumberGroup::new(first, &questions[first..first + width]));
-            first += width;
-        }
-        Self(groups)
+        let groups = groups(questions.len(), &WIDTHS, isa.run(Widest)).into_iter();
+        Self(
+            groups
+                .map(|group| NumberGroup::new(group.start, &questions[group]))
+                .collect(),
+        )
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &NumberGroup> {

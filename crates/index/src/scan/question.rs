@@ -1,5 +1,7 @@
 //! A question, prepared once for all vectors.
 
+use std::ops::Range;
+
 use ragdex_core::{Rows, Vectors};
 
 use super::candidates::Bounds;
@@ -149,5 +151,32 @@ impl Question {
         let estimate = f64::from(self.scale) * scale * f64::from(product);
         let width = f64::from(self.error_factor) * error + f64::from(self.weight_factor) * weight;
         Bounds::around(offset.product + estimate, width + offset.margin)
+    }
+}
+
+/// Cuts `n` questions into groups, each as wide as the first of `widths` that fits what is left and is not
+/// above `widest`. `widths` descend and end with 1.
+pub(super) fn groups(n: usize, widths: &[usize], widest: usize) -> Vec<Range<usize>> {
+    let mut groups = Vec::with_capacity(n.div_ceil(widest));
+    let mut first = 0;
+    while first < n {
+        let most = widest.min(n - first);
+        let fits = |width: &&usize| **width <= most;
+        let width = *widths.iter().find(fits).expect("a width of 1 fits");
+        groups.push(first..first + width);
+        first += width;
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::groups;
+
+    #[test]
+    fn groups_are_as_wide_as_fits_and_leave_nobody_out() {
+        assert_eq!(groups(7, &[4, 2, 1], 4), [0..4, 4..6, 6..7]);
+        assert_eq!(groups(5, &[12, 8, 4, 2, 1], 2), [0..2, 2..4, 4..5]);
+        assert!(groups(0, &[4, 2, 1], 4).is_empty());
     }
 }

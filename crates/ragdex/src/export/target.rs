@@ -11,7 +11,7 @@ use ragdex_exchange::faiss::{FlatWriter, write_hnsw};
 use ragdex_exchange::{
     DatasetCard, DatasetShape, DatasetWriter, IdsWriter, ParquetWriter, Row, UsearchGraph,
 };
-use ragdex_index::{BuiltGraph, HnswOptions, Segment, build_graph};
+use ragdex_index::{BuiltGraph, HnswIndex, HnswOptions, Segment, build_graph};
 use ragdex_store::{DocumentRecord, PassageRecord, Snapshot};
 
 use super::rows::Batch;
@@ -168,7 +168,7 @@ impl Target {
 }
 
 /// efSearch that FAISS takes from the file: what searches of ours use.
-const EXPANSION_SEARCH: usize = 128;
+const EXPANSION_SEARCH: usize = HnswIndex::DEFAULT_EXPANSION;
 
 /// Builds one graph over all passages.
 fn graph(

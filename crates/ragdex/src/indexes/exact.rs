@@ -201,7 +201,7 @@ impl OpenExact {
 }
 
 /// The rows of a part that are not deleted; nothing when none is.
-fn live_rows(embeddings: &PartEmbeddings) -> Option<Vec<bool>> {
+pub(super) fn live_rows(embeddings: &PartEmbeddings) -> Option<Vec<bool>> {
     let mask = embeddings.deleted()?;
     Some((0..mask.len()).map(|row| !mask.is_deleted(row)).collect())
 }

@@ -198,14 +198,10 @@ impl Maker<'_> {
             Ok(OpenGraph::new(opened, &graph.parameters, &numbers))
         });
         let open = open.collect::<Result<Vec<_>>>()?;
-        let vectors: Vec<_> = self.parts.iter().map(|part| &part.vectors).collect();
-        let index = assemble(self.dim, &open, &vectors)?;
-        let all = self.parts.iter().map(|part| segments(&part.vectors));
-        let all: Vec<Segment<'_>> = all
-            .collect::<Result<Vec<_>>>()?
-            .into_iter()
-            .flatten()
-            .collect();
+        let parts = self.parts.iter().map(|part| segments(&part.vectors));
+        let parts = parts.collect::<Result<Vec<_>>>()?;
+        let all: Vec<Segment<'_>> = parts.iter().flatten().cloned().collect();
+        let index = assemble(self.dim, &open, parts)?;
         let questions = held_out_questions(&all, self.dim, RECALL_QUESTIONS);
         let questions = Vectors::f32(&questions, self.dim).expect("rows of that width");
         let exact = ExactIndex::new(self.dim, all)?;

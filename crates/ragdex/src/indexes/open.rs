@@ -7,10 +7,10 @@ use ragdex_index::{Covered, Graph, Hit, HnswIndex, SearchOptions, Segment, Vecto
 use ragdex_store::{PartEmbeddings, Snapshot};
 use rayon::prelude::*;
 
-use super::exact::OpenExact;
+use super::exact::{OpenExact, live_rows};
 use super::hnsw::{identity, vectors_hash};
 use super::recorded::{HnswParameters, SegmentParameters};
-use super::{IndexKind, segments};
+use super::{IndexKind, segments_with};
 use crate::{Error, Result};
 
 /// An index of a snapshot, open for searching.
@@ -25,6 +25,8 @@ enum Opened {
     Exact(OpenExact),
     Hnsw {
         graphs: Vec<OpenGraph>,
+        /// For each part with deletions the rows that are left.
+        live: Vec<Option<Vec<bool>>>,
         expansion: usize,
     },
 }
@@ -57,7 +59,7 @@ impl OpenIndex {
     /// The exact kind does without files and can always be asked for.
     ///
     /// # Errors
-    /// [`Error::NoSuchIndex`]; [`Error::ScanCopy`], [`Error::IndexFile`] and [`Error::IndexParameters`] for what is damaged.
+    /// [`Error::NoSuchIndex`]; [`Error::NothingToExpand`] for an expansion of the exact kind; [`Error::ScanCopy`], [`Error::IndexFile`] and [`Error::IndexParameters`] for what is damaged.
     pub(crate) fn open(
         snapshot: &Snapshot,
         path: &Path,
@@ -69,6 +71,12 @@ impl OpenIndex {
         let mut named = manifest.indexes.iter().map(|index| index.kind.parse());
         let first = named.find_map(Result::ok).unwrap_or(IndexKind::Exact);
         let opened = match kind.unwrap_or(first) {
+            kind @ IndexKind::Exact if expansion.is_some() => {
+                return Err(Error::NothingToExpand {
+                    path: path.to_owned(),
+                    kind,
+                });
+            }
             IndexKind::Exact => Opened::Exact(OpenExact::open(snapshot)?),
             IndexKind::Hnsw => open_graphs(snapshot, path, dim, expansion)?,
         };
@@ -98,9 +106,15 @@ impl OpenIndex {
                 let hits = index.search(questions, options);
                 hits.map_err(|error| exact.named(error))?
             }
-            Opened::Hnsw { graphs, expansion } => {
-                let parts: Vec<&PartEmbeddings> = parts.iter().collect();
-                let index = assemble(self.dim, graphs, &parts)?.with_expansion(*expansion);
+            Opened::Hnsw {
+                graphs,
+                live,
+                expansion,
+            } => {
+                let parts = parts.iter().zip(live);
+                let parts = parts.map(|(part, live)| segments_with(part, live.as_deref()));
+                let parts = parts.collect::<Result<Vec<_>>>()?;
+                let index = assemble(self.dim, graphs, parts)?.with_expansion(*expansion);
                 index.search(questions, options)?
             }
         };
@@ -152,6 +166,7 @@ fn open_graphs(
     });
     Ok(Opened::Hnsw {
         graphs: graphs.collect::<Result<_>>()?,
+        live: snapshot.embeddings()?.iter().map(live_rows).collect(),
         expansion: expansion.unwrap_or(parameters.expansion_search),
     })
 }
@@ -170,13 +185,13 @@ fn fits(segment: &SegmentParameters, snapshot: &Snapshot) -> bool {
     rows_agree && hash_agrees
 }
 
-/// Joins graphs with the vectors that they number, and the parts that none numbers.
+/// Joins graphs with the vectors that they number, and the parts that none numbers; `parts` holds the segments
+/// of each part.
 pub(super) fn assemble<'a>(
     dim: usize,
     graphs: &'a [OpenGraph],
-    parts: &[&'a PartEmbeddings],
+    mut parts: Vec<Vec<Segment<'a>>>,
 ) -> Result<HnswIndex<'a>> {
-    let mut is_covered = vec![false; parts.len()];
     let mut with_rows = Vec::with_capacity(graphs.len());
     for graph in graphs {
         let mut covered = Vec::with_capacity(graph.parts.len());
@@ -184,16 +199,13 @@ pub(super) fn assemble<'a>(
             match place {
                 None => covered.push(Covered::Gone(rows)),
                 Some(place) => {
-                    is_covered[place] = true;
-                    covered.extend(segments(parts[place])?.into_iter().map(Covered::Vectors));
+                    let segments = std::mem::take(&mut parts[place]);
+                    covered.extend(segments.into_iter().map(Covered::Vectors));
                 }
             }
         }
         with_rows.push((&graph.graph, covered));
     }
-    let mut scanned: Vec<Segment<'a>> = Vec::new();
-    for (part, _) in parts.iter().zip(is_covered).filter(|(_, covered)| !covered) {
-        scanned.extend(segments(part)?);
-    }
+    let scanned = parts.into_iter().flatten().collect();
     Ok(HnswIndex::new(dim, with_rows, scanned)?)
 }

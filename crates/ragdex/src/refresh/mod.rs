@@ -210,10 +210,11 @@ impl Encoders {
         names: Option<&ModelNames>,
         context: &Context<'_>,
     ) -> Result<Self> {
-        let recorded = base.encoder.clone().ok_or_else(|| Error::NoEncoder {
-            path: path.to_owned(),
-        })?;
+        let recorded = base.encoder.clone();
         let Some(names) = names else {
+            let recorded = recorded.ok_or_else(|| Error::NoEncoder {
+                path: path.to_owned(),
+            })?;
             return Ok(Self {
                 pair: EncoderPair::shared(open_context_encoder(&recorded, context)?),
                 recorded,
@@ -228,7 +229,7 @@ impl Encoders {
         };
         Ok(Self {
             pair,
-            is_new: named.context != recorded.context,
+            is_new: recorded.is_none_or(|before| before.context != named.context),
             recorded: named,
         })
     }
