@@ -36,7 +36,7 @@ fn passages() -> String {
 }
 
 /// A knowledge base `kb` with both kinds, made once for all tests; copied, because tests change it.
-fn with_graph() -> Dir {
+pub(crate) fn with_graph() -> Dir {
     static MADE: OnceLock<Dir> = OnceLock::new();
     let made = MADE.get_or_init(|| {
         let dir = Dir::new();
@@ -311,6 +311,92 @@ fn no_mutation_of_what_the_manifest_says_of_indexes_ends_the_program_otherwise_t
     }
 }
 
+/// The rows with those numbered below `n` changed.
+fn changed_below(n: usize) -> String {
+    let passages = passages();
+    let rows = passages.lines().enumerate().map(|(row, line)| match row {
+        row if row < n => line.replace("was seen", "hid") + "\n",
+        _ => line.to_owned() + "\n",
+    });
+    rows.collect()
+}
+
+#[test]
+fn what_would_change_nothing_commits_nothing_and_says_so() {
+    let dir = with_graph();
+    let index = |arguments: &[&str]| -> Value {
+        let all = ["index", "kb", "--json"].iter().chain(arguments);
+        dir.ragdex(all).succeeds().json().remove(0)
+    };
+    for same in [
+        &[][..],
+        &["--index", "exact"],
+        &["--index", "hnsw"],
+        &["--connectivity", "32", "--index", "hnsw"],
+    ] {
+        let report = index(same);
+        check("index", &report);
+        assert_eq!(
+            (&report["unchanged"], &report["snapshot"]),
+            (&true.into(), &1.into()),
+            "{same:?}"
+        );
+        assert!(!dir.path("kb/staging").exists(), "{same:?}");
+    }
+    assert_eq!(index(&["--drop", "hnsw"])["snapshot"], 2);
+    assert_eq!(index(&["--drop", "hnsw"])["unchanged"], true);
+    dir.ragdex(["remove", "kb", "heron 0"]).succeeds();
+    let none = index(&["--drop", "hnsw"]);
+    assert_eq!(
+        (&none["unchanged"], &none["snapshot"]),
+        (&true.into(), &3.into())
+    );
+    let text = dir.ragdex(["index", "kb", "--drop", "hnsw"]).succeeds();
+    assert!(text.stdout.contains("unchanged"), "{}", text.stdout);
+}
+
+#[test]
+fn a_damaged_graph_is_built_again_though_its_options_are_the_same() {
+    let dir = with_graph();
+    let path = graph(&dir, "kb");
+    let whole = std::fs::read(&path).unwrap();
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 1;
+    std::fs::write(&path, damaged).unwrap();
+    let report = dir.ragdex(["index", "kb", "--index", "hnsw", "--json"]);
+    assert_eq!(report.succeeds().json()[0]["unchanged"], false);
+    found(&dir, &["--index", "hnsw"]);
+    dir.ragdex(["verify", "kb"]).succeeds();
+}
+
+#[test]
+fn graphs_stay_through_a_small_refresh_and_are_built_anew_after_a_large_one() {
+    let dir = with_graph();
+    let n_graphs = || {
+        let names = std::fs::read_dir(dir.path("kb/index")).unwrap();
+        names.count()
+    };
+    for (changed, graphs) in [(60, 1), (400, 2)] {
+        dir.write("now.jsonl", changed_below(changed));
+        let told = dir.ragdex(["refresh", "kb", "now.jsonl"]).succeeds();
+        let recall = "of the nearest 5, 20 and 100 passages it finds";
+        assert!(told.stderr.contains(recall), "{}", told.stderr);
+        assert_eq!(n_graphs(), graphs, "after {changed} rows changed");
+        let walked = found(&dir, &["--index", "hnsw"]);
+        assert_eq!(
+            walked["passages"],
+            found(&dir, &["--index", "exact"])["passages"]
+        );
+        let info = info(&dir);
+        assert_eq!(info["passages"], PASSAGES);
+        let recall = &info["indexes"][1]["parameters"]["recall"];
+        assert!(recall["at_20"].as_f64().unwrap() > 0.97, "{info:#}");
+    }
+    dir.ragdex(["verify", "kb"]).succeeds();
+    // The first snapshot still has its own graph and rows.
+    found(&dir, &["--index", "hnsw", "--snapshot", "1"]);
+}
+
 #[test]
 fn the_plan_is_told_before_the_work_and_what_is_found_after_it() {
     let dir = Dir::new();
@@ -346,6 +432,11 @@ fn few_passages_need_no_graph_and_are_found_all_the_same() {
     let result = found(&dir, &[]);
     assert_eq!(result["index"], "hnsw");
     assert_eq!(result["passages"].as_array().unwrap().len(), 2);
+    let info = dir.ragdex(["info", "kb"]).succeeds().stdout;
+    assert!(
+        info.contains("too few passages") && !info.contains("100.00"),
+        "{info}"
+    );
 }
 
 #[test]

@@ -108,6 +108,7 @@ fn every_result_fits_its_schema() {
         ("refresh", vec!["refresh", "kb", "rivers.jsonl"]),
         ("refresh", vec!["compact", "kb"]),
         ("diff", vec!["diff", "kb", "1", "2", "--documents"]),
+        ("show", vec!["show", "kb", "0", "--snapshot", "1"]),
         ("rollback", vec!["rollback", "kb", "--to", "1"]),
         ("history", vec!["history", "kb"]),
         ("gc", vec!["gc", "kb", "--keep", "9", "--dry-run"]),

@@ -91,16 +91,36 @@ pub(crate) enum Command {
     Embed(Box<Embed>),
     Index(Index),
     Search(Search),
+    Show(Show),
     Answer(Box<Answer>),
     /// Show what a knowledge base holds: snapshot, counts, models, indexes, size.
+    ///
+    /// Examples:
+    ///   ragdex info enwiki
+    ///   ragdex info enwiki --json
+    #[command(verbatim_doc_comment)]
     Info(Kb),
     /// List the snapshots of a knowledge base, the current one marked.
+    ///
+    /// A line for each: number, when and by which command it was made, what it holds. Every command that
+    /// changes a knowledge base makes one; `ragdex gc` deletes old ones.
+    ///
+    /// Example:
+    ///   ragdex history enwiki
+    #[command(verbatim_doc_comment)]
     History(Kb),
     Diff(Diff),
     Rollback(Rollback),
     Gc(Gc),
     Compact(Compact),
     /// Check every checksum and every reference between the files of a knowledge base.
+    ///
+    /// Reads all of the current snapshot and names every damaged or missing file; exit code 3 if there is
+    /// one. Changes nothing.
+    ///
+    /// Example:
+    ///   ragdex verify enwiki
+    #[command(verbatim_doc_comment)]
     Verify(Kb),
     #[command(subcommand)]
     Models(Models),
@@ -420,6 +440,27 @@ pub(crate) struct Search {
     pub searched: Searched,
 }
 
+/// Show passages by id, as search results and answers name them.
+///
+/// An id stands for the same passage for ever, and is found as long as a snapshot that holds it is
+/// kept: name the `snapshot` of an answer to look up its sources after the documents changed.
+///
+/// Examples:
+///   ragdex show enwiki 4711 4712
+///   ragdex show enwiki 4711 --snapshot 3 --json
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Show {
+    /// The knowledge base.
+    pub kb: PathBuf,
+    /// Ids of passages, `id` in the results of `search` and `answer`.
+    #[arg(required = true, value_name = "ID")]
+    pub ids: Vec<u64>,
+    /// Look in an older snapshot.
+    #[arg(long, value_name = "N")]
+    pub snapshot: Option<u64>,
+}
+
 /// A knowledge base and nothing else.
 #[derive(Debug, Args)]
 pub(crate) struct Kb {
@@ -447,6 +488,20 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    /// Lines of a verbatim help that are longer than a terminal is wide are broken once more, into rags.
+    #[test]
+    fn every_help_fits_a_terminal_of_100_columns() {
+        fn check(command: &clap::Command) {
+            let about = command.get_long_about().map(ToString::to_string);
+            for line in about.unwrap_or_default().lines() {
+                let n_columns = line.chars().count();
+                assert!(n_columns <= 100, "{}: {line}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
 
     #[test]
     fn the_definition_is_sound() {

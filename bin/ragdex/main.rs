@@ -88,6 +88,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Embed(args) => commands::embed::run(&app, &args),
         Command::Index(args) => commands::index::run(&app, &args),
         Command::Search(args) => commands::search::run(&app, &args),
+        Command::Show(args) => commands::show::run(&app, &args),
         Command::Answer(args) => commands::answer::run(&app, &args),
         Command::Info(args) => commands::info::run(&app, &args),
         Command::History(args) => commands::history::history(&app, &args),

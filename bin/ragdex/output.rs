@@ -68,11 +68,7 @@ impl Output {
         }
         let out = &mut anstream::stdout().lock();
         let passages = report.passages;
-        let done = if report.unchanged {
-            ", made before, nothing to do"
-        } else {
-            ""
-        };
+        let done = if report.unchanged { ", unchanged" } else { "" };
         writeln!(
             out,
             "{kb}: snapshot {}, {passages} passages{done}",
@@ -359,6 +355,12 @@ fn described(index: &IndexInfo) -> String {
         }
     };
     let memory = index.memory_bytes as f64 / 1e6;
+    if index.parameters["graphs"] == 0 {
+        return format!(
+            "{} (no graph: too few passages for one, all are scanned)",
+            index.kind
+        );
+    }
     let recall = &index.parameters["recall"];
     let share = |at: &str| {
         recall[at]
@@ -544,7 +546,7 @@ fn by_posterior(passages: &[SourcePassage]) -> Vec<&SourcePassage> {
 }
 
 /// Replaces control characters: a corpus may hold escape sequences meant for the reader's terminal.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let safe = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     text.chars().map(safe).collect()
 }

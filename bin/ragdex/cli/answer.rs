@@ -8,10 +8,11 @@ use super::Searched;
 
 /// Answer questions from the passages found, with the sources.
 ///
-/// `prior` is how likely the retriever finds a passage, `posterior` how much the answer rests on it by the
-/// model's own probabilities: p(z|x,y). With rag-sequence it is in proportion to p(z|x) p(y|x,z). With
-/// rag-token each token has a passage of its own, `r_t(z)` in proportion to `p(z|x) p(y_t|x,z,y_<t)`, and the
-/// posterior is the mean of `r_t` over the words; `-v` and `--json` show `r_t` for each token.
+/// `prior` is how likely the retriever finds a passage, `posterior` how much the answer rests on
+/// it by the model's own probabilities: p(z|x,y). With rag-sequence it is in proportion to p(z|x)
+/// p(y|x,z). With rag-token each token has a passage of its own, `r_t(z)` in proportion to
+/// `p(z|x) p(y_t|x,z,y_<t)`, and the posterior is the mean of `r_t` over the words; `-v` and
+/// `--json` show `r_t` for each token.
 ///
 /// Examples:
 ///   ragdex answer kb "Who was the first woman to win a Nobel Prize?"

@@ -9,11 +9,11 @@ use super::{Preset, VectorFormat};
 
 /// Embed only: compute the vectors of the passages that `split` wrote, on one machine or many.
 ///
-/// Writes an Arrow file for each Parquet file of passages (`DIR/embeddings/part-00000.arrow`, row for
-/// row), its receipt with checksums, and `DIR/embed.json`, which says which encoder made them. After a
-/// crash or Ctrl-C the same command goes on: finished files are checked and not made again, and all come
-/// out as if nothing had happened. `ragdex build KB DIR` makes a knowledge base of the folder and takes
-/// the vectors over.
+/// Writes an Arrow file for each Parquet file of passages (`DIR/embeddings/part-00000.arrow`, row
+/// for row), its receipt with checksums, and `DIR/embed.json`, which says which encoder made
+/// them. After a crash or Ctrl-C the same command goes on: finished files are checked and not
+/// made again, and all come out as if nothing had happened. `ragdex build KB DIR` makes a
+/// knowledge base of the folder and takes the vectors over.
 ///
 /// Several processes may work on one folder at once, each on a shard of the files or all on the
 /// same; folders that were copied to several machines are joined by copying `embeddings` and

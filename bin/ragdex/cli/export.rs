@@ -6,9 +6,10 @@ use clap::{Args, ValueEnum};
 
 /// Write a knowledge base into files that other tools open: Hugging Face, FAISS, DPR, databases.
 ///
-/// Every passage of the snapshot is written, by ascending id, in the same order in every form: label `i` of a
-/// FAISS index is row `i` of a dataset, and `ids.npy` beside an index says which passage that is. Text of
-/// Wikipedia carries its attribution and the date of the dump. The folder appears when it is whole.
+/// Every passage of the snapshot is written, by ascending id, in the same order in every form:
+/// label `i` of a FAISS index is row `i` of a dataset, and `ids.npy` beside an index says which
+/// passage that is. Text of Wikipedia carries its attribution and the date of the dump. The
+/// folder appears when it is whole.
 ///
 /// Examples:
 ///   ragdex export kb -o dataset --to hf-dataset

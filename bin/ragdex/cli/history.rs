@@ -26,7 +26,11 @@ pub(crate) struct Diff {
 ///
 /// That state becomes a new snapshot; nothing is deleted, so that a rollback can be rolled back.
 /// `ragdex history` lists the snapshots.
+///
+/// Example:
+///   ragdex rollback enwiki --to 3
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Rollback {
     /// The knowledge base.
     pub kb: PathBuf,
@@ -42,7 +46,12 @@ pub(crate) struct Rollback {
 ///
 /// The newest snapshots are kept, the current one always. Programs that are reading a deleted one go
 /// on undisturbed.
+///
+/// Examples:
+///   ragdex gc enwiki --dry-run
+///   ragdex gc enwiki --keep 5
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Gc {
     /// The knowledge base.
     pub kb: PathBuf,

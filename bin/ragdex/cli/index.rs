@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 /// Add, rebuild or drop indexes of a knowledge base, without embedding again.
 ///
 /// Makes them from the stored vectors and commits a further snapshot with the same passages. With no
-/// option, every index that is there is built anew. After a crash or Ctrl-C the same command goes on
-/// where it stopped.
+/// option, every index that is there is built anew. Where nothing would change, nothing is committed.
+/// After a crash or Ctrl-C the same command goes on where it stopped.
 ///
 /// `exact` finds the true nearest passages. `hnsw` finds nearly all of them in a fraction of the time,
 /// for about a kilobyte a passage; how many it finds is measured against `exact`, printed, and shown by

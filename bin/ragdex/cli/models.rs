@@ -8,13 +8,13 @@ use super::RagKind;
 
 /// List, fetch, look at and convert models.
 ///
-/// A model is a folder, a model of the Hugging Face hub such as `facebook/bart-large` (another revision
-/// than `main` behind `@`), or the bundled one, `mini`. Commands that are given the name of a hub's model
-/// fetch it when it is not on this machine.
+/// A model is a folder, a model of the Hugging Face hub such as `facebook/bart-large` (another
+/// revision than `main` behind `@`), or the bundled one, `mini`. Commands that are given the name
+/// of a hub's model fetch it when it is not on this machine.
 ///
-/// Fetched models lie in the cache that Python's `huggingface_hub` shares (`HF_HOME`, `HF_HUB_CACHE`).
-/// `HF_TOKEN` opens private and gated models, `HF_ENDPOINT` names a mirror, `HF_HUB_OFFLINE=1` forbids the
-/// network.
+/// Fetched models lie in the cache that Python's `huggingface_hub` shares (`HF_HOME`,
+/// `HF_HUB_CACHE`). `HF_TOKEN` opens private and gated models, `HF_ENDPOINT` names a mirror,
+/// `HF_HUB_OFFLINE=1` forbids the network.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Models {
     /// List the presets and the models in the cache: licence, size, revision, and whether they are on
@@ -27,8 +27,8 @@ pub(crate) enum Models {
 
 /// Fetch models into the cache, or what is missing of them, and show their licences.
 ///
-/// Only the files that ragdex reads are fetched, and every length and checksum is checked. After Ctrl-C or
-/// a cut connection the same command goes on where it stopped.
+/// Only the files that ragdex reads are fetched, and every length and checksum is checked. After
+/// Ctrl-C or a cut connection the same command goes on where it stopped.
 ///
 /// Examples:
 ///   ragdex models pull sentence-transformers/all-MiniLM-L6-v2
@@ -48,8 +48,8 @@ pub(crate) struct Pull {
 
 /// Show what a model is and what it serves for.
 ///
-/// Layers, width, pooling, tokenizer, number and format of weights, licence, SHA-256 of the weights. Uses
-/// no network.
+/// Layers, width, pooling, tokenizer, number and format of weights, licence, SHA-256 of the
+/// weights. Uses no network.
 ///
 /// Examples:
 ///   ragdex models info mini
@@ -65,11 +65,11 @@ pub(crate) struct ModelInfo {
 
 /// Write a model as a folder in another form, for ragdex and for Python's transformers.
 ///
-/// With a model alone, its weights become safetensors: `pytorch_model.bin` is read without running
-/// anything in it. With `--preset mini`, the bundled models become the folders `encoder` and `generator`
-/// in f32. With `--question-encoder` and `--generator`, a DPR question encoder and a BART become one RAG
-/// checkpoint, as `from_pretrained_question_encoder_generator` makes it; `--split` takes one apart into
-/// the folders `question_encoder` and `generator`.
+/// With a model alone, its weights become safetensors: `pytorch_model.bin` is read without
+/// running anything in it. With `--preset mini`, the bundled models become the folders `encoder`
+/// and `generator` in f32. With `--question-encoder` and `--generator`, a DPR question encoder
+/// and a BART become one RAG checkpoint, as `from_pretrained_question_encoder_generator` makes
+/// it; `--split` takes one apart into the folders `question_encoder` and `generator`.
 ///
 /// Tensors keep their bytes. The folder appears whole or not at all.
 ///

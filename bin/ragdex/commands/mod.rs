@@ -14,5 +14,6 @@ mod questions;
 pub(crate) mod reading;
 pub(crate) mod refresh;
 pub(crate) mod search;
+pub(crate) mod show;
 pub(crate) mod split;
 pub(crate) mod verify;

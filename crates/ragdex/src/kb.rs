@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ragdex_core::PassageId;
 use ragdex_store::{Manifest, Snapshot, Store};
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ use crate::checkpoints::fetch_missing;
 use crate::models::{open_generator, open_named_question_encoder, open_question_encoder};
 use crate::presets::MINI;
 use crate::reader::{AnswerOptions, Reader};
-use crate::results::{EncoderPairInfo, Info, VerifyReport};
+use crate::results::{EncoderPairInfo, Info, ShownPassage, VerifyReport};
 use crate::search::Searcher;
 use crate::{Context, Error, Result, indexes};
 
@@ -47,6 +48,29 @@ impl KnowledgeBase {
     /// The number of the snapshot.
     pub fn snapshot(&self) -> u64 {
         self.snapshot.number()
+    }
+
+    /// Looks up passages by id, in the order asked for. An id never stands for another passage.
+    ///
+    /// # Errors
+    /// [`ragdex_store::Error::NoSuchPassage`] for an id that this snapshot does not have, or not any more.
+    pub fn passages(&self, ids: &[u64]) -> Result<Vec<ShownPassage>> {
+        let ids: Vec<PassageId> = ids.iter().copied().map(PassageId).collect();
+        let records = self.snapshot.passages(&ids)?.into_iter();
+        let documents = self.snapshot.documents_of(&ids)?;
+        let shown = records
+            .zip(documents)
+            .map(|(record, document)| ShownPassage {
+                id: record.id.0,
+                snapshot: self.snapshot(),
+                title: record.passage.title,
+                text: record.passage.text,
+                document: record.document,
+                section: record.passage.section,
+                url: document.meta.url,
+                revision: document.meta.revision,
+            });
+        Ok(shown.collect())
     }
 
     /// Loads what searching needs; `question_encoder` replaces the recorded one.

@@ -57,6 +57,7 @@ mod question_vectors;
 mod reader;
 mod recorded;
 mod refresh;
+mod replacement;
 pub mod results;
 mod search;
 mod split;

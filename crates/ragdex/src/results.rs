@@ -44,6 +44,29 @@ pub struct FoundPassage {
     pub url: Option<String>,
 }
 
+/// A passage looked up by its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownPassage {
+    /// Its id in the knowledge base.
+    pub id: u64,
+    /// The snapshot that it was looked up in.
+    pub snapshot: u64,
+    /// The title of the document.
+    pub title: String,
+    /// The words.
+    pub text: String,
+    /// The key of the document.
+    pub document: String,
+    /// The headings above the passage, joined by ` > `; empty in the lead.
+    pub section: String,
+    /// Where to read the document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The version of the document that it was cut from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+}
+
 /// Milliseconds of a search.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct SearchTimes {

@@ -301,8 +301,10 @@ impl Error {
                 "the encoder or the file of vectors is broken; with `--vectors f16`, try `f32`".into()
             }
             Self::Io { source, .. } => return io_hint(source),
-            Self::Arrow { .. } | Self::Incomplete { .. } | Self::NoSuchPassage { .. }
-            | Self::Cancelled(_) => return None,
+            Self::NoSuchPassage { .. } => {
+                "name the snapshot that named the passage; `ragdex history` lists those that are kept".into()
+            }
+            Self::Arrow { .. } | Self::Incomplete { .. } | Self::Cancelled(_) => return None,
         })
     }
 

@@ -78,10 +78,12 @@ impl Snapshot {
 
     /// Reads passages by id, in the order asked for; the same id may come twice.
     ///
-    /// Reads about one page of each column a passage, whatever the size of the knowledge base.
+    /// Reads about one page of each column a passage, whatever the size of the knowledge base. Title and text
+    /// are held against the passage's hash.
     ///
     /// # Errors
-    /// [`Error::NoSuchPassage`] for an id that this snapshot does not have, or not any more.
+    /// [`Error::NoSuchPassage`] for an id that this snapshot does not have, or not any more;
+    /// [`Error::Malformed`] for a damaged text.
     pub fn passages(&self, ids: &[PassageId]) -> Result<Vec<PassageRecord>> {
         let mut found = BTreeMap::new();
         for (part, ids) in self.by_part(ids)? {
@@ -93,6 +95,7 @@ impl Snapshot {
                     let found = format!("passage {}", record.id);
                     return Err(Error::malformed(table.path().clone(), expected, found));
                 }
+                check_text(&record, table.path())?;
                 found.insert(id, record);
             }
         }
@@ -232,6 +235,16 @@ impl Snapshot {
             .map(|(place, rows)| (&parts[place], rows))
             .collect())
     }
+}
+
+/// Holds title and text of a passage against its hash: what a program shows is what was written.
+fn check_text(record: &PassageRecord, path: &std::path::Path) -> Result<()> {
+    let hash = record.passage.content_hash();
+    if hash == record.hash {
+        return Ok(());
+    }
+    let expected = format!("passage {} with the hash {}", record.id, record.hash);
+    Err(Error::malformed(path.to_owned(), expected, hash))
 }
 
 /// The rows of a stream that are not deleted; or the error that there is no stream.

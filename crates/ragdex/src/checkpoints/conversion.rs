@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::models::open_bundled_parts;
 use crate::presets::MINI;
+use crate::replacement::{Failure, Replacement};
 use crate::{Context, Error, Result};
 
 /// What is to be made.
@@ -82,39 +83,21 @@ pub fn convert(
     context: &Context<'_>,
 ) -> Result<ConvertReport> {
     check_target(target, replace)?;
-    let parent = match target.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(parent).map_err(write_error(parent))?;
-    let staging = tempfile::Builder::new()
-        .prefix(".ragdex-convert-")
-        .tempdir_in(parent);
-    let staging = staging.map_err(write_error(parent))?;
-    let made = staging.path().join("new");
-    create_folder(&made)?;
+    let replacement = Replacement::begin(target).map_err(replace_error)?;
+    let made = replacement.new_folder();
     make(conversion, &made, context)?;
     context.cancel.check()?;
     let mut files = files(&made)?;
     files.sort_by(|a, b| a.name.cmp(&b.name));
-    put(&made, target, &staging.path().join("old"))?;
+    replacement.finish().map_err(replace_error)?;
     Ok(ConvertReport {
         folder: target.display().to_string(),
         files,
     })
 }
 
-/// Renames what was made to its place; what is there goes to `old`, and back if that fails.
-fn put(made: &Path, target: &Path, old: &Path) -> Result<()> {
-    let is_there = target.exists();
-    if is_there {
-        fs::rename(target, old).map_err(write_error(target))?;
-    }
-    let put = fs::rename(made, target);
-    if put.is_err() && is_there {
-        fs::rename(old, target).map_err(write_error(target))?;
-    }
-    Ok(put.map_err(write_error(target))?)
+fn replace_error(failure: Failure) -> ragdex_models::Error {
+    write_error(&failure.path)(failure.source)
 }
 
 /// Refuses a target that is there, unless it is to be replaced and is a model.

@@ -16,6 +16,7 @@ use serde_json::json;
 use self::attribution::Attribution;
 use self::rows::Batches;
 use self::target::Target;
+use crate::replacement::{Failure, Replacement};
 use crate::results::{ExportReport, ExportedFile};
 use crate::{Context, Error, KnowledgeBase, Result};
 
@@ -39,7 +40,8 @@ pub struct ExportJob {
 ///
 /// All forms have the same order: label `i` of a FAISS index is row `i` of a dataset; `ids.npy` beside an index
 /// says which passage that is. Text of Wikipedia carries its attribution with the date of the dump, in
-/// `README.md`. The folder appears when it is whole; an interrupted export leaves nothing under its name.
+/// `README.md`. The folder appears when it is whole; an interrupted export leaves nothing under its name, and
+/// what a killed one leaves beside it goes with the next.
 ///
 /// Memory: a thousand passages and their vectors.
 ///
@@ -51,16 +53,13 @@ pub fn export(kb: &KnowledgeBase, job: &ExportJob, context: &Context<'_>) -> Res
     let failed = |source| write_error(&job.folder, source);
     let folder = resolved(&job.folder).map_err(failed)?;
     refuse_others(&folder, kb.path(), job)?;
-    let parent = folder.parent().unwrap_or(&folder);
-    let staging = tempfile::Builder::new()
-        .prefix(".ragdex-export-")
-        .tempdir_in(parent)
-        .map_err(failed)?;
+    let replacement = Replacement::begin(&folder).map_err(replace_error)?;
+    let staging = replacement.new_folder();
     let snapshot = kb.stored();
-    write(snapshot, kb.path(), staging.path(), &job.target, context)?;
-    mark(staging.path(), job, snapshot.number())?;
-    let files = list(staging.path()).map_err(failed)?;
-    publish(staging, &folder)?;
+    write(snapshot, kb.path(), &staging, &job.target, context)?;
+    mark(&staging, job, snapshot.number())?;
+    let files = list(&staging).map_err(failed)?;
+    replacement.finish().map_err(replace_error)?;
     Ok(ExportReport {
         folder: job.folder.to_string_lossy().into_owned(),
         to: job.target.name().to_owned(),
@@ -145,46 +144,6 @@ fn mark(folder: &Path, job: &ExportJob, snapshot: u64) -> Result<()> {
     fs::write(&path, format!("{mark:#}\n")).map_err(|source| write_error(&path, source))
 }
 
-/// Puts the finished folder under its name; what it replaces is removed last.
-fn publish(staging: tempfile::TempDir, folder: &Path) -> Result<()> {
-    let finished = staging.keep();
-    let old = finished.with_extension("replaced");
-    let failed = |source| write_error(folder, source);
-    let has_old = match fs::rename(folder, &old) {
-        Ok(()) => true,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-        Err(error) => {
-            let _ = fs::remove_dir_all(&finished);
-            return Err(failed(error));
-        }
-    };
-    // A temporary folder is private to its maker; what is published is as readable as any other folder.
-    let published = open_to_others(&finished).and_then(|()| fs::rename(&finished, folder));
-    if let Err(error) = published {
-        let _ = fs::remove_dir_all(&finished);
-        if has_old && fs::rename(&old, folder).is_err() {
-            // What was there is safe, under the name that the error tells.
-            return Err(write_error(&old, error));
-        }
-        return Err(failed(error));
-    }
-    if has_old {
-        fs::remove_dir_all(&old).map_err(|source| write_error(&old, source))?;
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn open_to_others(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
-}
-
-#[cfg(not(unix))]
-fn open_to_others(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
 /// Every file of the folder with its length, by name.
 fn list(folder: &Path) -> io::Result<Vec<ExportedFile>> {
     let mut files = Vec::new();
@@ -199,6 +158,10 @@ fn list(folder: &Path) -> io::Result<Vec<ExportedFile>> {
         }
     }
     Ok(files)
+}
+
+fn replace_error(failure: Failure) -> Error {
+    write_error(&failure.path, failure.source)
 }
 
 fn write_error(path: &Path, source: io::Error) -> Error {

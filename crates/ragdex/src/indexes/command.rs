@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
+use ragdex_core::Sha256;
 use ragdex_index::HnswOptions;
-use ragdex_store::{Draft, Index, Manifest, Snapshot, Staging, Store};
+use ragdex_store::{Draft, Index, Manifest, Staging, Store};
 use serde_json::{Value, json};
 
 use super::{Graphs, IndexKind, IndexOptions, info, make_indexes, note_plan, recorded_options};
@@ -30,8 +31,9 @@ pub struct IndexJob {
 /// Adds, rebuilds and drops indexes of a knowledge base from its stored vectors, and commits the next
 /// snapshot with the same passages.
 ///
-/// Interrupted, the same call goes on with the graphs that are finished. The same call again changes
-/// nothing.
+/// Interrupted, the same call goes on with the graphs that are finished. Where it would change nothing,
+/// no snapshot is committed: nothing to build and nothing to drop, or every file built is the one that is
+/// there.
 ///
 /// # Errors
 /// [`Error::NoIndexLeft`]; what the store gives, and building.
@@ -45,18 +47,43 @@ pub fn index(path: &Path, job: &IndexJob, context: &Context<'_>) -> Result<Index
     };
     let wanted = Wanted::new(job, &base, path)?;
     let plan = wanted.plan();
-    if let Some(snapshot) = writer.committed(&plan)?
-        && !job.restart
-    {
-        return Ok(report(&snapshot, started, true));
-    }
     if job.restart {
         writer.discard()?;
     }
+    let is_done = !job.restart && writer.committed(&plan)?.is_some();
+    if is_done || wanted.is_nothing(&base) {
+        return Ok(report(&base, started, true));
+    }
     let staging = writer.stage(&plan)?;
     let indexes = wanted.make(&staging, &base, context)?;
+    if !job.restart && are_there(&indexes, &base, &staging)? {
+        writer.discard()?;
+        return Ok(report(&base, started, true));
+    }
     let snapshot = staging.prepare(draft(&base, indexes))?.commit()?;
-    Ok(report(&snapshot, started, false))
+    Ok(report(snapshot.manifest(), started, false))
+}
+
+/// Whether indexes that were made are those that are there, byte for byte, and none of them is damaged.
+fn are_there(made: &[Index], base: &Manifest, staging: &Staging<'_>) -> Result<bool> {
+    let is_same = |(made, old): (&Index, &Index)| {
+        let contents = |index: &Index| -> Vec<_> {
+            let files = index.files.iter();
+            files.map(|file| (file.bytes, file.sha256)).collect()
+        };
+        made.kind == old.kind
+            && made.parameters == old.parameters
+            && contents(made) == contents(old)
+    };
+    if made.len() != base.indexes.len() || !made.iter().zip(&base.indexes).all(is_same) {
+        return Ok(false);
+    }
+    let mut files = base.indexes.iter().flat_map(|index| &index.files);
+    files.try_fold(true, |is_whole, file| match staging.open_index_file(file) {
+        Ok(content) => Ok(is_whole && Sha256::of(&content) == file.sha256),
+        Err(ragdex_store::Error::Missing { .. } | ragdex_store::Error::Length { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    })
 }
 
 /// Which kinds there are to be, and which of them are built.
@@ -93,6 +120,11 @@ impl Wanted {
             expansion_add: job.expansion_add.unwrap_or(recorded.hnsw.expansion_add),
         };
         Ok(Self { kinds, built, hnsw })
+    }
+
+    /// Whether nothing is to be built and nothing to be dropped.
+    fn is_nothing(&self, base: &Manifest) -> bool {
+        self.built.is_empty() && self.kinds == recorded_options(base).kinds
     }
 
     fn plan(&self) -> Value {
@@ -157,10 +189,9 @@ fn draft(base: &Manifest, indexes: Vec<Index>) -> Draft {
     }
 }
 
-fn report(snapshot: &Snapshot, started: Instant, unchanged: bool) -> IndexReport {
-    let manifest = snapshot.manifest();
+fn report(manifest: &Manifest, started: Instant, unchanged: bool) -> IndexReport {
     IndexReport {
-        snapshot: snapshot.number(),
+        snapshot: manifest.snapshot,
         passages: manifest.passages,
         indexes: manifest
             .indexes

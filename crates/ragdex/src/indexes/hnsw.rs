@@ -94,8 +94,13 @@ pub(super) fn make(
 
 /// What recall is told as.
 fn told(recall: &Recall, graphs: usize) -> String {
+    let graphs = match graphs {
+        0 => return "index hnsw: no graph, too few passages for one: all are scanned".into(),
+        1 => "1 graph".to_owned(),
+        graphs => format!("{graphs} graphs"),
+    };
     format!(
-        "index hnsw: {graphs} graphs; of the nearest 5, 20 and 100 passages it finds {:.2} %, {:.2} % and \
+        "index hnsw: {graphs}; of the nearest 5, 20 and 100 passages it finds {:.2} %, {:.2} % and \
          {:.2} % (measured with {} questions between passages)",
         recall.at_5 * 100.0,
         recall.at_20 * 100.0,
