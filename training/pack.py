@@ -1,7 +1,8 @@
 """Pack checkpoints to 8 bits, and unpack them into ordinary Hugging Face folders.
 
     python pack.py pack   HF_DIR PACKED.safetensors [--share-embeddings ENCODER.safetensors]
-    python pack.py unpack PACKED.safetensors HF_DIR [--dtype f16|f32] [--share-embeddings ENCODER.safetensors]
+    python pack.py share  PACKED.safetensors SHARED.safetensors --share-embeddings ENCODER.safetensors
+    python pack.py unpack PACKED.safetensors HF_DIR [--dtype f16|f32]
     python pack.py towers PACKED.safetensors OUT [--scale 5.0]   # BERT -> both DPR towers
 
 Every matrix whose rows divide by 32 becomes int8 in blocks of 32 with one f16
@@ -10,9 +11,13 @@ the integers, `name.scale` the scales; everything else is kept as f16. Tied copi
 of the embedding table are stored once. config.json travels in the metadata.
 
 --share-embeddings leaves the reader's embedding table (`model.shared.weight` and its scales, 5.7 MB) out
-when it is, number by number, the packed encoder's `embeddings.word_embeddings.weight`; the metadata then
-says `"shared_embeddings": "embeddings.word_embeddings.weight"`. A loader has to know about that: the
-files that ship with ragdex are packed without it.
+when it is, byte for byte, the packed encoder's `embeddings.word_embeddings.weight`; `share` does the same to a
+file that is packed already. The metadata then says where the table lies:
+
+    "borrowed": {"file": "encoder-q8.safetensors", "tensors": {"model.shared.weight": "embeddings.word_embeddings.weight"}}
+
+Whoever reads such a file, ragdex and `unpack` alike, looks for the other one in the same folder. The files that ship
+with ragdex are packed so.
 """
 import argparse
 import json
@@ -55,28 +60,42 @@ def pack(src, dst, share=None):
         else:
             out[k] = v.to(torch.float16).contiguous()
     if share:
-        theirs = load_file(share)
-        for end in ("", ".scale"):
-            if not torch.equal(out.pop(TABLE + end), theirs[ENCODER_TABLE + end]):
-                raise SystemExit(f"{TABLE}{end} of {src} is not {ENCODER_TABLE}{end} of {share}")
-        meta["shared_embeddings"] = ENCODER_TABLE
+        meta["borrowed"] = leave_table(out, src, share)
     meta["config"] = json.dumps(json.loads((src / "config.json").read_text()))
     Path(dst).parent.mkdir(parents=True, exist_ok=True)
     save_file(out, dst, metadata=meta)
 
 
-def load_packed(path, share=None):
+def leave_table(tensors, src, lender):
+    """Takes the embedding table out of `tensors`; says where it lies."""
+    theirs = load_file(lender)
+    for end in ("", ".scale"):
+        if not torch.equal(tensors.pop(TABLE + end), theirs[ENCODER_TABLE + end]):
+            raise SystemExit(f"{TABLE}{end} of {src} is not {ENCODER_TABLE}{end} of {lender}")
+    return json.dumps({"file": Path(lender).name, "tensors": {TABLE: ENCODER_TABLE}})
+
+
+def share_packed(src, dst, lender):
+    """Leaves the table out of a file that holds it."""
+    with safe_open(src, "pt") as f:
+        meta = f.metadata()
+    tensors = load_file(src)
+    meta["borrowed"] = leave_table(tensors, src, lender)
+    save_file(tensors, dst, metadata=meta)
+
+
+def load_packed(path):
     """-> (state dict of f32 tensors, config dict)"""
     with safe_open(path, "pt") as f:
         meta = f.metadata()
     cfg = json.loads(meta["config"])
     raw = load_file(path)
-    if "shared_embeddings" in meta:
-        if not share:
-            raise SystemExit(f"{path} was packed without its embedding table: name the encoder with --share-embeddings")
-        theirs = load_file(share)
-        for end in ("", ".scale"):
-            raw[TABLE + end] = theirs[meta["shared_embeddings"] + end]
+    if "borrowed" in meta:
+        borrowed = json.loads(meta["borrowed"])
+        theirs = load_file(Path(path).parent / borrowed["file"])
+        for own, name in borrowed["tensors"].items():
+            for end in ("", ".scale"):
+                raw[own + end] = theirs[name + end]
     sd = {}
     for k, v in raw.items():
         if k.endswith(".scale"):
@@ -92,8 +111,8 @@ def copy_tokenizer(src, dst):
             (Path(dst) / f).write_bytes(p.read_bytes())
 
 
-def unpack(src, dst, dtype, share=None):
-    sd, cfg = load_packed(src, share)
+def unpack(src, dst, dtype):
+    sd, cfg = load_packed(src)
     dst = Path(dst)
     dst.mkdir(parents=True, exist_ok=True)
     save_file({k: v.to(dtype).contiguous() for k, v in sd.items()}, dst / "model.safetensors", metadata={"format": "pt"})
@@ -118,7 +137,7 @@ def towers(src, dst, scale, dtype):
 
 def main():
     ap = argparse.ArgumentParser()
-    ap.add_argument("what", choices=["pack", "unpack", "towers"])
+    ap.add_argument("what", choices=["pack", "share", "unpack", "towers"])
     ap.add_argument("src")
     ap.add_argument("dst")
     ap.add_argument("--dtype", default="f16", choices=["f16", "f32"])
@@ -128,8 +147,10 @@ def main():
     dt = torch.float16 if ar.dtype == "f16" else torch.float32
     if ar.what == "pack":
         pack(ar.src, ar.dst, ar.share_embeddings)
+    elif ar.what == "share":
+        share_packed(ar.src, ar.dst, ar.share_embeddings)
     elif ar.what == "unpack":
-        unpack(ar.src, ar.dst, dt, ar.share_embeddings)
+        unpack(ar.src, ar.dst, dt)
     else:
         towers(ar.src, ar.dst, ar.scale, dt)
 

@@ -60,7 +60,7 @@ step towers py pack towers "$mini/encoder-q8.safetensors" "$out/towers"
 # 6. the reader learns from what the retriever finds
 step reader-3 py finetune_rag --encoder "$out/towers" --reader "$out/reader-2" --data "$data/new-wiki.jsonl.gz" \
   --steps "${RAG_STEPS:-110}" --lr 6e-5 --enc-lr 3e-5 --out "$out/reader-3" --threads "$threads" --seed "$seed"
-step generator-q8 py pack pack "$out/reader-3" "$mini/generator-q8.safetensors"
+step generator-q8 py pack pack "$out/reader-3" "$mini/generator-q8.safetensors" --share-embeddings "$mini/encoder-q8.safetensors"
 step reader-q8 py pack unpack "$mini/generator-q8.safetensors" "$out/reader-q8"
 
 # 7. measure what was packed: held-out articles, then the sample that comes with ragdex

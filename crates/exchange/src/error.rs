@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use arrow::error::ArrowError;
+
 /// A result with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -98,6 +100,17 @@ impl Error {
         move |source| Self::Write {
             path: path.clone(),
             source,
+        }
+    }
+
+    /// As [`Error::write`], for what the writers of Arrow give.
+    pub(crate) fn write_arrow(path: &Path) -> impl Fn(ArrowError) -> Self + use<> {
+        let write = Self::write(path);
+        move |error| {
+            write(match error {
+                ArrowError::IoError(_, source) => source,
+                other => io::Error::other(other),
+            })
         }
     }
 

@@ -92,7 +92,7 @@ fn read_weights(path: &Path) -> Result<BertWeights> {
     let shape = BertShape::bert_base();
     let layers = (0..shape.num_hidden_layers).map(|i| weights.layer(i));
     Ok(BertWeights {
-        word_embeddings: weights.numbers("embeddings.word_embeddings.weight")?,
+        word_embeddings: weights.numbers("embeddings.word_embeddings.weight")?.into(),
         position_embeddings: weights.numbers("embeddings.position_embeddings.weight")?,
         token_type_embeddings: weights.numbers("embeddings.token_type_embeddings.weight")?,
         embedding_norm: weights.norm("embeddings.LayerNorm")?,

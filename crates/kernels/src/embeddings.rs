@@ -4,12 +4,13 @@ use crate::batch::Batch;
 use crate::matrix::RowsMut;
 use crate::rows::LayerNorm;
 use crate::sizes::Sizes;
+use crate::table::EmbeddingTable;
 use crate::token_block::normalize;
 
 /// The tables of words, positions and token types.
 #[derive(Debug)]
 pub(crate) struct Embeddings {
-    pub(crate) words: Vec<f32>,
+    pub(crate) words: EmbeddingTable,
     pub(crate) positions: Vec<f32>,
     pub(crate) types: Vec<f32>,
     pub(crate) norm: LayerNorm,
@@ -37,11 +38,11 @@ impl Embeddings {
 
     fn sum(&self, row: &mut [f32], [id, position, kind]: [usize; 3]) {
         let width = row.len();
-        let word = &self.words[id * width..][..width];
+        self.words.read(id, row);
         let position = &self.positions[position * width..][..width];
         let kind = &self.types[kind * width..][..width];
         for (column, sum) in row.iter_mut().enumerate() {
-            *sum = word[column] + kind[column] + position[column];
+            *sum = *sum + kind[column] + position[column];
         }
     }
 }

@@ -75,6 +75,7 @@ mod simd;
 mod sizes;
 mod slices;
 mod stages;
+mod table;
 mod token_block;
 mod vocabulary;
 mod weights;
@@ -86,6 +87,7 @@ pub use packed_linear::{Activation, PackedLinear};
 pub use peak::run_at_peak;
 pub use slices::{gelu, softmax_rows};
 pub use stages::{Stage, StageTimes};
+pub use table::{EmbeddingRows, EmbeddingTable};
 pub use vocabulary::{log_mixture, log_softmax, log_sum_exp};
 pub use weights::{BertLayerWeights, BertShape, BertWeights, LayerNormWeights, LinearWeights};
 

@@ -14,7 +14,7 @@ impl BertWeights {
         let random = &mut Random(seed);
         let hidden = shape.hidden_size;
         Self {
-            word_embeddings: random.numbers(shape.vocab_size * hidden, 1.0),
+            word_embeddings: random.numbers(shape.vocab_size * hidden, 1.0).into(),
             position_embeddings: random.numbers(shape.max_position_embeddings * hidden, 1.0),
             token_type_embeddings: random.numbers(shape.type_vocab_size * hidden, 1.0),
             embedding_norm: random.norm(hidden),

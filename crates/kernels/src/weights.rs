@@ -1,5 +1,7 @@
 //! What a checkpoint holds, before it is packed.
 
+use crate::table::EmbeddingTable;
+
 /// The sizes of a BERT encoder, named as in `config.json`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BertShape {
@@ -98,7 +100,7 @@ pub struct BertWeights {
     /// The sizes that all the rest must have.
     pub shape: BertShape,
     /// `embeddings.word_embeddings`.
-    pub word_embeddings: Vec<f32>,
+    pub word_embeddings: EmbeddingTable,
     /// `embeddings.position_embeddings`.
     pub position_embeddings: Vec<f32>,
     /// `embeddings.token_type_embeddings`.
@@ -120,10 +122,11 @@ impl BertWeights {
         );
         assert!(shape.num_hidden_layers > 0, "at least one layer");
         assert_eq!(self.layers.len(), shape.num_hidden_layers, "layers");
-        check_len(
-            "word embeddings",
-            &self.word_embeddings,
+        let words = self.word_embeddings.n_numbers();
+        assert_eq!(
+            words,
             shape.vocab_size * hidden,
+            "numbers in word embeddings"
         );
         let positions = shape.max_position_embeddings * hidden;
         check_len("position embeddings", &self.position_embeddings, positions);

@@ -75,12 +75,17 @@ impl fmt::Debug for Context<'_> {
 pub struct Bundled {
     /// The weights of the encoder (8-bit safetensors with its configuration).
     pub encoder: &'static [u8],
-    /// The weights of the generator, likewise.
+    /// The weights of the generator, likewise. It may borrow tables of [`Bundled::ENCODER_FILE`].
     pub generator: &'static [u8],
     /// `tokenizer.json` of both.
     pub tokenizer: &'static [u8],
     /// `tokenizer_config.json` of both.
     pub tokenizer_config: &'static [u8],
+}
+
+impl Bundled {
+    /// The name by which the weights of the generator know those of the encoder.
+    pub const ENCODER_FILE: &str = "encoder-q8.safetensors";
 }
 
 /// Sizes the pool of threads that searching and generating share; once, before any other call.

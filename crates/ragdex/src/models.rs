@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::checkpoints::{is_at_hand, open as open_checkpoint};
 use crate::presets::MINI;
-use crate::{Context, Error, ModelNames, Result};
+use crate::{Bundled, Context, Error, ModelNames, Result};
 
 /// Names a folder by its absolute path, so that the knowledge base finds it again from anywhere; other
 /// names stay.
@@ -24,16 +24,26 @@ pub(crate) fn absolute_name(name: &str) -> String {
     }
 }
 
-/// A bundled model with the files that both share.
-fn open_bundled(
-    weights: fn(&crate::Bundled) -> &'static [u8],
-    context: &Context<'_>,
-) -> Result<Checkpoint> {
+/// One of the two bundled models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Encoder,
+    Generator,
+}
+
+/// A bundled model with the files that both share: the tokenizer, and the encoder's weights, of which the
+/// generator borrows its embedding table.
+pub(crate) fn open_bundled(part: Part, context: &Context<'_>) -> Result<Checkpoint> {
     let Some(bundled) = &context.bundled else {
         return Err(Error::NotBundled { id: MINI.into() });
     };
+    let weights = match part {
+        Part::Encoder => bundled.encoder,
+        Part::Generator => bundled.generator,
+    };
     let files = [
-        ("model.safetensors", weights(bundled)),
+        ("model.safetensors", weights),
+        (Bundled::ENCODER_FILE, bundled.encoder),
         ("tokenizer.json", bundled.tokenizer),
         ("tokenizer_config.json", bundled.tokenizer_config),
     ];
@@ -44,8 +54,8 @@ fn open_bundled(
 pub(crate) fn open_bundled_parts(
     context: &Context<'_>,
 ) -> Result<[(Checkpoint, EncoderOptions); 2]> {
-    let encoder = open_bundled(|bundled| bundled.encoder, context)?;
-    let generator = open_bundled(|bundled| bundled.generator, context)?;
+    let encoder = open_bundled(Part::Encoder, context)?;
+    let generator = open_bundled(Part::Generator, context)?;
     Ok([
         (encoder, EncoderOptions::bundled()),
         (generator, EncoderOptions::default()),
@@ -61,7 +71,7 @@ pub(crate) fn open_encoder(
 ) -> Result<Arc<dyn Encoder>> {
     let (checkpoint, mut options) = match name {
         MINI => {
-            let checkpoint = open_bundled(|bundled| bundled.encoder, context)?;
+            let checkpoint = open_bundled(Part::Encoder, context)?;
             (checkpoint, EncoderOptions::bundled())
         }
         name => (open_checkpoint(name)?, EncoderOptions::default()),
@@ -271,7 +281,7 @@ pub(crate) fn open_generator(
 ) -> Result<RagModel> {
     let device = generator_device(name, precision, context)?;
     if name == MINI {
-        let checkpoint = open_bundled(|bundled| bundled.generator, context)?;
+        let checkpoint = open_bundled(Part::Generator, context)?;
         return Ok(RagModel::assemble_in(
             &checkpoint,
             None,

@@ -4,6 +4,7 @@ mod batch;
 mod card;
 mod disk;
 mod hub;
+mod shards;
 
 pub use card::DatasetCard;
 pub use disk::DatasetWriter;
@@ -56,43 +57,5 @@ impl DatasetShape {
     /// The rows of each file but the last.
     fn rows_per_file(self, n_files: u64) -> u64 {
         self.rows.div_ceil(n_files).max(1)
-    }
-}
-
-/// Cuts what is pushed at the borders of files.
-#[derive(Debug)]
-struct Files {
-    /// Rows of each file but the last.
-    per_file: u64,
-    total: u64,
-    /// Rows written so far.
-    rows: u64,
-}
-
-impl Files {
-    fn new(shape: DatasetShape, file_bytes: u64) -> Self {
-        let wanted = shape.n_files(file_bytes);
-        let per_file = shape.rows_per_file(wanted);
-        Self {
-            per_file,
-            total: shape.rows.div_ceil(per_file).max(1),
-            rows: 0,
-        }
-    }
-
-    /// The number of the file that the next row goes into.
-    fn current(&self) -> u64 {
-        self.rows / self.per_file
-    }
-
-    /// How many of `n` more rows go into the current file.
-    fn room(&self, n: usize) -> usize {
-        let left = self.per_file - self.rows % self.per_file;
-        n.min(usize::try_from(left).unwrap_or(usize::MAX))
-    }
-
-    /// `train-00003-of-00017.parquet`.
-    fn name(&self, stem: &str, n: u64, extension: &str) -> String {
-        format!("{stem}-{n:05}-of-{:05}.{extension}", self.total)
     }
 }

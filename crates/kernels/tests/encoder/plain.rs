@@ -11,8 +11,9 @@ pub(crate) fn encode(weights: &BertWeights, tokens: &[u32], types: &[u32]) -> Ve
     let width = weights.shape.hidden_size;
     let epsilon = weights.shape.layer_norm_eps;
     let row = |table: &[f32], row: usize| wide(&table[row * width..][..width]);
+    let words = weights.word_embeddings.numbers(width);
     let embed = |(position, (&token, &kind)): (usize, (&u32, &u32))| {
-        let word = row(&weights.word_embeddings, token as usize);
+        let word = row(&words, token as usize);
         let position = row(&weights.position_embeddings, position);
         let kind = row(&weights.token_type_embeddings, kind as usize);
         normalize(

@@ -56,12 +56,20 @@ impl Element {
 
 /// Multiplies each block of [`BLOCK`] integers by its scale.
 pub(super) fn dequantise(integers: &[u8], scales: &[u8]) -> Vec<f32> {
-    let mut values = Vec::with_capacity(integers.len());
-    for (block, scale) in integers.chunks(BLOCK).zip(scales.as_chunks().0) {
-        let scale = f16::from_le_bytes(*scale).to_f32();
-        values.extend(block.iter().map(|&b| f32::from(b.cast_signed()) * scale));
-    }
+    let mut values = vec![0.0; integers.len()];
+    dequantise_into(integers, scales.as_chunks().0, &mut values);
     values
+}
+
+/// As [`dequantise`], into numbers that are there.
+pub(super) fn dequantise_into(integers: &[u8], scales: &[[u8; 2]], values: &mut [f32]) {
+    let blocks = integers.chunks(BLOCK).zip(scales);
+    for ((block, scale), values) in blocks.zip(values.chunks_mut(BLOCK)) {
+        let scale = f16::from_le_bytes(*scale).to_f32();
+        for (value, integer) in values.iter_mut().zip(block) {
+            *value = f32::from(integer.cast_signed()) * scale;
+        }
+    }
 }
 
 fn numbers<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f32) -> Vec<f32> {

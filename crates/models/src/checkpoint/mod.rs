@@ -6,6 +6,7 @@ mod files;
 mod mapping;
 mod modules;
 mod safetensors;
+mod stored_rows;
 #[cfg(test)]
 mod tests;
 mod weights;
@@ -19,12 +20,14 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use ragdex_core::Sha256;
+use ragdex_kernels::EmbeddingTable;
 use serde_json::Value;
 
 use self::backend::WeightsBackend;
 pub(crate) use self::element::Element;
 pub(crate) use self::files::Files;
 pub(crate) use self::modules::{ModuleEntry, read_modules};
+use self::stored_rows::StoredRows;
 pub(crate) use self::weights::{StoredTensor, Weights};
 pub use self::weights_file::WeightsFile;
 use crate::{Error, Tokenizer};
@@ -83,7 +86,8 @@ impl Checkpoint {
     /// Opens files held in memory, by the names they would have in a folder.
     ///
     /// Without a `config.json` the configuration is the one inside `model.safetensors`, under
-    /// `config` of its metadata, as the bundled 8-bit models carry it.
+    /// `config` of its metadata, as the bundled 8-bit models carry it. Tensors that `borrowed` of its metadata
+    /// names are read from the file named there.
     ///
     /// # Errors
     /// As [`Checkpoint::from_folder`].
@@ -181,7 +185,8 @@ impl Checkpoint {
     }
 
     /// Hashes the weights: the SHA-256 that `sha256sum` prints for the one file. Shards are hashed
-    /// as if joined in the order of their names. Reads the whole file on first use.
+    /// as if joined in the order of their names; a file that only lends tensors is not hashed. Reads the whole
+    /// file on first use.
     pub fn sha256(&self) -> Sha256 {
         self.weights.sha256()
     }
@@ -284,6 +289,15 @@ impl Checkpoint {
     /// [`Error::MissingTensors`]; [`Error::NotANumber`]; [`Error::Malformed`] for integers.
     pub fn read(&self, tensor: &str) -> Result<Vec<f32>, Error> {
         self.weights.read(tensor)
+    }
+
+    /// A table of embeddings: left in its file where it is one of 8 bits, so that only the rows of a text are ever
+    /// made; else read as [`Checkpoint::read`] does.
+    pub(crate) fn table(&self, tensor: &str) -> Result<EmbeddingTable, Error> {
+        match StoredRows::open(&self.weights, tensor) {
+            Some(rows) => Ok(EmbeddingTable::Rows(Arc::new(rows))),
+            None => Ok(self.read(tensor)?.into()),
+        }
     }
 
     /// Gives the weights to candle, as `f32`. Each request reads and converts anew, so a tensor

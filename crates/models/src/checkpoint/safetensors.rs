@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
 
 use super::element::{BLOCK, Element};
 use super::weights::StoredTensor;
@@ -18,6 +19,18 @@ pub(super) struct Header {
     pub(super) tensors: BTreeMap<String, StoredTensor>,
     /// `config` of the metadata: the `config.json` of a packed model.
     pub(super) config: Option<String>,
+    /// `borrowed` of the metadata.
+    pub(super) borrowed: Option<Borrowed>,
+}
+
+/// Tensors that a file leaves to another file of the same folder, so that models that share a table store it once.
+///
+/// In the metadata as `{"file": "encoder-q8.safetensors", "tensors": {"model.shared.weight":
+/// "embeddings.word_embeddings.weight"}}`: the own names, and those in the other file.
+#[derive(Debug, Deserialize)]
+pub(super) struct Borrowed {
+    pub(super) file: String,
+    pub(super) tensors: BTreeMap<String, String>,
 }
 
 /// Reads the header; `file` is the number of the file among those of the checkpoint.
@@ -44,11 +57,28 @@ pub(super) fn read_header(bytes: &[u8], file: usize, path: &Path) -> Result<Head
         tensors.insert(name, tensor);
     }
     join_scales(&mut tensors, path)?;
-    let config = metadata
-        .metadata()
-        .as_ref()
-        .and_then(|m| m.get("config").cloned());
-    Ok(Header { tensors, config })
+    let noted = |key: &str| metadata.metadata().as_ref()?.get(key).cloned();
+    Ok(Header {
+        tensors,
+        config: noted("config"),
+        borrowed: noted("borrowed")
+            .map(|text| borrowed(&text, path))
+            .transpose()?,
+    })
+}
+
+/// Reads what a file borrows.
+fn borrowed(text: &str, path: &Path) -> Result<Borrowed, Error> {
+    let borrowed: Borrowed = serde_json::from_str(text).map_err(|source| Error::Json {
+        path: path.to_owned(),
+        source,
+    })?;
+    let file = &borrowed.file;
+    if file.is_empty() || file.starts_with('.') || file.contains(['/', '\\', ':']) {
+        let what = format!("`borrowed`: `{file}`: a plain file name expected");
+        return Err(Error::malformed(path, what));
+    }
+    Ok(borrowed)
 }
 
 fn element(dtype: Dtype) -> Element {

@@ -311,3 +311,92 @@ fn packed_weights_are_written_as_the_numbers_that_they_stand_for() {
     );
     assert_eq!(written.n_parameters(), 65);
 }
+
+/// An encoder's file with an 8-bit table of two rows, and one that borrows it.
+fn lender_and_borrower(borrowed: &serde_json::Value) -> [(&'static str, Vec<u8>); 3] {
+    let integers: Vec<u8> = (0..64).collect();
+    let scales = [f16::from_f32(0.5), f16::from_f32(2.0)].map(f16::to_le_bytes);
+    let table = json!({
+        "words": {"dtype": "I8", "shape": [2, 32], "data_offsets": [0, 64]},
+        "words.scale": {"dtype": "F16", "shape": [2, 1], "data_offsets": [64, 68]},
+    });
+    let lender = safetensors(&table, &[&integers[..], scales.as_flattened()].concat());
+    let own = json!({
+        "__metadata__": {"borrowed": borrowed.to_string()},
+        "own": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
+    });
+    [
+        ("config.json", b"{}".to_vec()),
+        ("model.safetensors", safetensors(&own, &1f32.to_le_bytes())),
+        ("lender.safetensors", lender),
+    ]
+}
+
+#[test]
+fn a_table_of_another_file_is_read_as_an_own_one() {
+    let borrowed = json!({"file": "lender.safetensors", "tensors": {"shared": "words"}});
+    let files = lender_and_borrower(&borrowed);
+    let own = Sha256::of(&files[1].1);
+    let lender = in_memory(vec![
+        ("config.json", b"{}".to_vec()),
+        ("model.safetensors", files[2].1.clone()),
+    ]);
+    let checkpoint = in_memory(files.into()).unwrap();
+    assert_eq!(checkpoint.shape("shared"), Some(&[2, 32][..]));
+    let numbers = checkpoint.read("shared").unwrap();
+    assert_eq!(numbers, lender.unwrap().read("words").unwrap());
+    assert_eq!((numbers[1], numbers[33]), (0.5, 66.0));
+    assert_eq!(checkpoint.read("own").unwrap(), [1.0]);
+    assert_eq!(checkpoint.sha256(), own, "that of the own file");
+    assert_eq!(checkpoint.shape("words"), None);
+}
+
+#[test]
+fn rows_of_a_stored_table_are_those_of_the_whole() {
+    let borrowed = json!({"file": "lender.safetensors", "tensors": {"shared": "words"}});
+    let checkpoint = in_memory(lender_and_borrower(&borrowed).into()).unwrap();
+    let table = checkpoint.table("shared").unwrap();
+    assert!(
+        matches!(table, EmbeddingTable::Rows(_)),
+        "it stays as stored"
+    );
+    let whole = checkpoint.read("shared").unwrap();
+    assert_eq!(table.numbers(32), whole);
+    let mut row = [0.0; 32];
+    table.read(1, &mut row);
+    assert_eq!(row, whole[32..]);
+    assert!(matches!(
+        checkpoint.table("own").unwrap(),
+        EmbeddingTable::Numbers(_)
+    ));
+}
+
+#[test]
+fn scales_that_are_no_numbers_are_refused_as_ever() {
+    let borrowed = json!({"file": "lender.safetensors", "tensors": {"shared": "words"}});
+    let mut files = lender_and_borrower(&borrowed);
+    let end = files[2].1.len();
+    files[2].1[end - 2..].copy_from_slice(&f16::NAN.to_le_bytes());
+    let checkpoint = in_memory(files.into()).unwrap();
+    let error = checkpoint.table("shared").unwrap_err();
+    assert!(matches!(error, Error::NotANumber { .. }), "{error}");
+}
+
+#[test]
+fn what_cannot_be_borrowed_is_named() {
+    let refused =
+        |borrowed: serde_json::Value| message(in_memory(lender_and_borrower(&borrowed).into()));
+    for file in ["../x", "/etc/passwd", ".hidden", "a\\b", "C:x", ""] {
+        let found = refused(json!({"file": file, "tensors": {}}));
+        assert!(found.contains("a plain file name expected"), "{found}");
+    }
+    let missing = refused(json!({"file": "none.safetensors", "tensors": {"a": "words"}}));
+    assert!(missing.contains("none.safetensors"), "{missing}");
+    let tensor = refused(json!({"file": "lender.safetensors", "tensors": {"a": "other"}}));
+    assert!(
+        tensor.contains("lender.safetensors") && tensor.contains("`other`"),
+        "{tensor}"
+    );
+    let malformed = refused(json!(["lender.safetensors"]));
+    assert!(malformed.contains("malformed JSON"), "{malformed}");
+}

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::element::{Element, dequantise};
 use super::files::{Bytes, Files};
-use super::safetensors::read_header;
+use super::safetensors::{Borrowed, read_header};
 use crate::{Error, pickle};
 
 /// The files that can hold weights, in the order in which they are tried.
@@ -43,6 +43,8 @@ pub(crate) struct Weights {
     /// The one file, or the folder of the shards.
     pub(crate) path: PathBuf,
     files: Vec<Bytes>,
+    /// How many of the files are the checkpoint's own; one more may lend tensors.
+    n_own: usize,
     tensors: BTreeMap<String, StoredTensor>,
     /// The `config.json` inside a packed file.
     pub(crate) config: Option<String>,
@@ -72,27 +74,52 @@ impl Weights {
         let mut weights = Self {
             path,
             files: Vec::new(),
+            n_own: names.len(),
             tensors: BTreeMap::new(),
             config: None,
             sha256: OnceLock::new(),
         };
+        let mut borrowed = None;
         for name in names {
-            weights.add(files.open(&name)?, &files.path(&name))?;
+            let found = weights.add(files.open(&name)?, &files.path(&name))?;
+            borrowed = borrowed.or(found);
+        }
+        if let Some(borrowed) = borrowed {
+            weights.borrow(files, folder, borrowed)?;
         }
         Ok(weights)
     }
 
-    fn add(&mut self, bytes: Bytes, path: &Path) -> Result<(), Error> {
+    /// Adds a file; gives what it leaves to another.
+    fn add(&mut self, bytes: Bytes, path: &Path) -> Result<Option<Borrowed>, Error> {
         let file = self.files.len();
+        let mut borrowed = None;
         let tensors = if path.extension().is_some_and(|e| e == "safetensors") {
             let header = read_header(&bytes, file, path)?;
             self.config = self.config.take().or(header.config);
+            borrowed = header.borrowed;
             header.tensors
         } else {
             pickle::read_tensors(&bytes, file, path)?
         };
         let tensors = tensors.into_iter().map(|(name, t)| (present_name(name), t));
         self.tensors.extend(tensors);
+        self.files.push(bytes);
+        Ok(borrowed)
+    }
+
+    /// Adds the tensors that lie in a file beside the own ones; what that file borrows itself is not looked at.
+    fn borrow(&mut self, files: &Files, folder: &str, borrowed: Borrowed) -> Result<(), Error> {
+        let file = format!("{folder}{}", borrowed.file);
+        let (bytes, path) = (files.open(&file)?, files.path(&file));
+        let mut lent = read_header(&bytes, self.files.len(), &path)?.tensors;
+        for (name, theirs) in borrowed.tensors {
+            let Some(tensor) = lent.remove(&theirs) else {
+                let names = vec![theirs];
+                return Err(Error::MissingTensors { path, names });
+            };
+            self.tensors.insert(name, tensor);
+        }
         self.files.push(bytes);
         Ok(())
     }
@@ -110,12 +137,22 @@ impl Weights {
         self.tensors.get(name).map(|tensor| &*tensor.shape)
     }
 
+    /// A tensor; `None` when there is none of that name.
+    pub(super) fn tensor(&self, name: &str) -> Option<&StoredTensor> {
+        self.tensors.get(name)
+    }
+
+    /// The bytes of a file by its number.
+    pub(super) fn file(&self, file: usize) -> &[u8] {
+        &self.files[file]
+    }
+
     /// Hashes the weights on first use. Shards are hashed as if they were one file, in the order
-    /// of their names.
+    /// of their names; a file that only lends tensors is not.
     pub(crate) fn sha256(&self) -> Sha256 {
         *self.sha256.get_or_init(|| {
             let mut hasher = Sha256Hasher::default();
-            for file in &self.files {
+            for file in &self.files[..self.n_own] {
                 hasher.update(file);
             }
             hasher.finish()

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 use candle_core::{Device, Tensor};
 use half::f16;
 use ragdex_kernels::{
-    BertLayerWeights, BertShape, BertWeights, LayerNormWeights, LinearWeights, Output, PackedBert,
+    BertLayerWeights, BertShape, BertWeights, EmbeddingTable, LayerNormWeights, LinearWeights,
+    Output, PackedBert,
 };
 
 use super::devices::{DeviceEngine, Loader};
@@ -214,7 +215,7 @@ impl Source {
                 type_vocab_size: config.type_vocab_size,
                 layer_norm_eps: config.layer_norm_eps,
             },
-            word_embeddings: self.read("embeddings.word_embeddings.weight")?,
+            word_embeddings: self.table("embeddings.word_embeddings.weight")?,
             position_embeddings: self.read("embeddings.position_embeddings.weight")?,
             token_type_embeddings: self.read("embeddings.token_type_embeddings.weight")?,
             embedding_norm: self.norm("embeddings.LayerNorm")?,
@@ -270,10 +271,24 @@ impl Source {
     fn read(&self, name: &str) -> Result<Vec<f32>, Error> {
         let tensor = format!("{}{name}", self.prefix);
         let values = self.checkpoint.read(&tensor)?;
+        self.check_finite(&tensor, &values)?;
+        Ok(values)
+    }
+
+    fn table(&self, name: &str) -> Result<EmbeddingTable, Error> {
+        let tensor = format!("{}{name}", self.prefix);
+        let table = self.checkpoint.table(&tensor)?;
+        if let EmbeddingTable::Numbers(values) = &table {
+            self.check_finite(&tensor, values)?;
+        }
+        Ok(table)
+    }
+
+    fn check_finite(&self, tensor: &str, values: &[f32]) -> Result<(), Error> {
         if values.iter().any(|value| value.is_infinite()) {
-            let path = self.checkpoint.path("");
+            let (path, tensor) = (self.checkpoint.path(""), tensor.to_owned());
             return Err(Error::Infinite { path, tensor });
         }
-        Ok(values)
+        Ok(())
     }
 }

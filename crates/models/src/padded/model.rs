@@ -57,7 +57,7 @@ impl PaddedBert {
             rules,
             pooling,
             hidden_size: hidden,
-            words: table(&weights.word_embeddings)?,
+            words: table(&weights.word_embeddings.numbers(hidden))?,
             positions: table(&typed_positions(weights))?,
             norm: LayerNorm::new(&weights.embedding_norm, shape.layer_norm_eps, target)?,
             layers: layers.collect::<Result<_>>()?,

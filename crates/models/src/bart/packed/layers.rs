@@ -1,7 +1,7 @@
 //! The parts of a layer, with weights packed for the processor.
 
 use half::f16;
-use ragdex_kernels::{Activation, LinearWeights, PackedLinear};
+use ragdex_kernels::{Activation, EmbeddingTable, LinearWeights, PackedLinear};
 
 use super::super::BartConfig;
 use super::super::layers::{EPSILON, POSITION_OFFSET};
@@ -234,16 +234,20 @@ impl Embedding {
     /// Embeds tokens at their positions; `shared` is the table of tokens.
     pub(super) fn forward(
         &self,
-        shared: &[f32],
+        shared: &EmbeddingTable,
         tokens: impl Iterator<Item = (u32, usize)>,
     ) -> Vec<f32> {
         let width = self.norm.weight.len();
         let mut rows = Vec::new();
         for (id, position) in tokens {
-            let token = &shared[id as usize * width..][..width];
+            let start = rows.len();
+            rows.resize(start + width, 0.0);
+            let row = &mut rows[start..];
+            shared.read(id as usize, row);
             let position = &self.positions[(position + POSITION_OFFSET) * width..][..width];
-            let pairs = token.iter().zip(position);
-            rows.extend(pairs.map(|(token, position)| token * self.scale + position));
+            for (token, position) in row.iter_mut().zip(position) {
+                *token = *token * self.scale + position;
+            }
         }
         self.norm.apply(&mut rows);
         rows

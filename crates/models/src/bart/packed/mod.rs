@@ -10,7 +10,9 @@ mod names;
 
 use std::sync::Arc;
 
-use ragdex_kernels::{Activation, CrossMemory, LinearWeights, PackedLinear, self_attention};
+use ragdex_kernels::{
+    Activation, CrossMemory, EmbeddingTable, LinearWeights, PackedLinear, self_attention,
+};
 use rayon::prelude::*;
 
 pub(super) use self::decoding::Decoding;
@@ -28,7 +30,7 @@ pub(super) struct Model {
     encoder_heads: usize,
     decoder_heads: usize,
     /// `(vocab_size, d_model)`.
-    shared: Vec<f32>,
+    shared: EmbeddingTable,
     output: PackedLinear,
     encoder: Encoder,
     decoder: Decoder,
@@ -85,7 +87,13 @@ impl Model {
             Some(name) => checkpoint.read(name)?,
             None => vec![0.0; config.vocab_size],
         };
-        let weight = checkpoint.read(places.shared)?;
+        let (rows, weight) = match checkpoint.table(places.shared)? {
+            EmbeddingTable::Numbers(numbers) => (None, numbers),
+            rows @ EmbeddingTable::Rows(_) => {
+                let numbers = rows.numbers(config.d_model).into_owned();
+                (Some(rows), numbers)
+            }
+        };
         let output = LinearWeights { weight, bias };
         Ok(Self {
             width: config.d_model,
@@ -93,7 +101,7 @@ impl Model {
             encoder_heads: config.encoder_attention_heads,
             decoder_heads: config.decoder_attention_heads,
             output: PackedLinear::new(&output, precision.of_kernels()),
-            shared: output.weight,
+            shared: rows.unwrap_or_else(|| output.weight.into()),
             encoder,
             decoder,
         })
