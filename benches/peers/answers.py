@@ -13,9 +13,9 @@ reference's retriever does, to `max_combined_length`.
 
 A random BART repeats its input: output and input embedding are one matrix. Half of the signs of the last normalisation
 are therefore turned, which makes the next token a random function of the state, and the bias of the end token is
-raised so that answers end at different lengths. Queries and keys are large and what a layer adds is small, so that a
-state depends on the last tokens and their order. Otherwise all states grow alike, beams are permutations of each other
-whose scores differ by less than either program rounds, and which of them wins says nothing.
+raised. Queries and keys are large and what a layer adds is small, so that a state depends on the last tokens and their
+order. Otherwise all states grow alike, beams are permutations of each other whose scores differ by less than either
+program rounds, and which of them wins says nothing.
 """
 
 import argparse
@@ -163,12 +163,13 @@ def run_reference(args, kind, first, count):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def run_ours(args, kind, first, count):
+def run_ours(args, kind, first, count, more=()):
     chosen = Path(args.folder) / f"chosen-{os.getpid()}.jsonl"
     chosen.write_text("".join(json.dumps(q) + "\n" for q in read_questions(args.folder, first, count)))
     options = ["--passages", chosen, "--generator", args.folder, "--model", kind, "--num-beams", args.beams, "--batch",
                args.batch, "--max-length", args.max_length, "--min-length", args.min_length, "--threads", args.threads]
     options += ["--generator-precision", args.precision] if args.precision else []
+    options += more
     command = [args.ragdex, "answer", "--json", "--progress", "none", *map(str, options)]
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -178,7 +179,8 @@ def run_ours(args, kind, first, count):
     if status:
         sys.exit(f"{' '.join(command)}: status {status}")
     answers = [json.loads(line) for line in lines]
-    return {"tokens": [a["candidates"][0]["tokens"] for a in answers], "cpu": usage.ru_utime + usage.ru_stime,
+    return {"tokens": [a["candidates"][0]["tokens"] for a in answers], "candidates": [a["candidates"] for a in answers],
+            "cpu": usage.ru_utime + usage.ru_stime,
             "wall": time.perf_counter() - began, "generate": [a["milliseconds"]["generate"] / 1e3 for a in answers],
             "peak_mb": usage.ru_maxrss // 1000}
 
@@ -189,13 +191,26 @@ def tokens(args):
     for kind in args.kinds:
         theirs = run_reference(args, kind, args.first, args.count)
         ours = run_ours(args, kind, args.first, args.count)
-        same = sum(a == b for a, b in zip(theirs["tokens"], ours["tokens"]))
+        same = 0
+        for i, (a, b) in enumerate(zip(theirs["tokens"], ours["tokens"])):
+            same += a == b
+            if a != b:
+                tell_apart(args, kind, args.first + i, a)
         lengths = [len(row) for row in theirs["tokens"]]
         distinct = len({tuple(row) for row in theirs["tokens"]})
         print(f"{kind}: {same} of {len(lengths)} the same; {distinct} distinct, lengths {min(lengths)} to {max(lengths)}; "
               f"CPU {sum(theirs['cpu']):.1f} s in generate against {ours['cpu']:.1f} s in all", flush=True)
         different += len(lengths) - same
     sys.exit(1 if different else 0)
+
+
+def tell_apart(args, kind, question, theirs):
+    """Says how far below our best answer theirs is among ours: near ties are decided by rounding."""
+    found = run_ours(args, kind, question, 1, ["--num-return-sequences", args.beams])["candidates"][0]
+    place = next((i for i, c in enumerate(found) if c["tokens"] == theirs), None)
+    told = "is not among ours" if place is None else (
+        f"is our number {place + 1}, {found[0]['score'] - found[place]['score']:.1e} below a score of {found[0]['score']:.4f}")
+    print(f"{kind}, question {question}: the answer of transformers {told}", flush=True)
 
 
 def speed(args):
