@@ -5,7 +5,7 @@
     python benches/peers/fixtures.py OTHER
 
 Every stored run of generation is repeated by `ragdex answer --passages`, all questions in one batch and one by one:
-token ids must be equal, scores within 1e-4, and posteriors of RAG-Sequence within 1e-5 of what the stored likelihoods
+token ids must be equal, scores within 1e-4 (of their size above 1), and posteriors of RAG-Sequence within 1e-5 of what the stored likelihoods
 say. Losses and log-probabilities inside the library are held against the same folder by
 `RAGDEX_RAG_GOLDEN=OTHER cargo test --release -p ragdex-rag --test reference -- generate texts losses`.
 """
@@ -53,6 +53,11 @@ def check(problems, name, found, expected):
         problems.append(f"{name}: {expected} expected, found {found}")
 
 
+def distance(a, b):
+    """Relative above 1: a negative length penalty multiplies log-probabilities, and their rounding."""
+    return abs(a - b) / max(1.0, abs(b))
+
+
 def posterior(answer, thorough):
     likelihoods = thorough["per_doc_log_likelihood"][thorough["ranking"][0]]
     joint = [math.exp(ll) * p["prior"] for ll, p in zip(likelihoods, answer["passages"])]
@@ -78,11 +83,11 @@ def main():
                 for i, answer in enumerate(found):
                     scores = [c["score"] for c in answer["candidates"]]
                     if "sequence_scores" in run:
-                        score = max(score, *(abs(a - b) for a, b in zip(scores, run["sequence_scores"][i])))
+                        score = max(score, *(distance(a, b) for a, b in zip(scores, run["sequence_scores"][i])))
                     if "thorough" in run:
                         thorough = run["thorough"][i]
                         nll = [thorough["candidate_nll"][place] for place in thorough["ranking"]]
-                        score = max(score, *(abs(a + b) for a, b in zip(scores, nll)))
+                        score = max(score, *(distance(a, -b) for a, b in zip(scores, nll)))
                         spread = max(spread, posterior(answer, thorough))
     print(f"{args.folder}: {sequences} sequences, {len(problems)} runs differ; scores within {score:.1e}, "
           f"posteriors within {spread:.1e}")
