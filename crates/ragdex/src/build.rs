@@ -51,6 +51,16 @@ const LEAST_COSINE: f32 = 0.95;
 /// [`Error::AlreadyBuilt`] when another build made the knowledge base; [`Error::EmptyCorpus`]; what
 /// reading, splitting, embedding and writing give.
 pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Result<BuildReport> {
+    build_in(|| Store::create_or_open(path), path, options, context)
+}
+
+/// Builds in the store that `open` gives, once everything that can be refused before is looked at.
+pub(crate) fn build_in(
+    open: impl FnOnce() -> ragdex_store::Result<Store>,
+    path: &Path,
+    options: &BuildOptions,
+    context: &Context<'_>,
+) -> Result<BuildReport> {
     let started = Instant::now();
     if path.is_file() {
         return Err(Error::NotAFolder {
@@ -62,7 +72,7 @@ pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Resu
     let encoders = open_pair(&options.models, context)?;
     check_generator(options, context)?;
     let plan = plan(path, options, &encoders)?;
-    let mut writer = Store::create_or_open(path)?.writer("ragdex build")?;
+    let mut writer = open()?.writer("ragdex build")?;
     if let Some(base) = writer.base() {
         let snapshot = base.snapshot;
         return match writer.committed(&plan)? {
@@ -149,6 +159,9 @@ struct ReadSummary {
     vectors: Option<TakenVectors>,
     /// The host of the wiki that was read.
     wiki: Option<String>,
+    /// How passages were cut that came as such.
+    #[serde(default)]
+    splitting: Option<Map<String, Value>>,
 }
 
 /// One build under way.
@@ -213,7 +226,8 @@ impl Build<'_> {
         {
             return Ok(serde_json::from_value(summary).unwrap_or_default());
         }
-        if let Some(source) = SplitSource::find(&self.options.sources, &self.options.reading)? {
+        if let Some(source) = SplitSource::find(&self.options.sources, self.options.reading.format)?
+        {
             return self.copy(staging, &source);
         }
         let options = self.options;
@@ -248,6 +262,7 @@ impl Build<'_> {
             documents: copied.documents,
             skipped: copied.skipped,
             wiki: None,
+            splitting: source.splitting()?,
             vectors: source.vectors(
                 self.encoders.context().description(),
                 self.shape(),
@@ -304,6 +319,7 @@ impl Build<'_> {
             skipped,
             vectors: feed.vectors(),
             wiki,
+            splitting: None,
         })
     }
 
@@ -426,7 +442,10 @@ impl Build<'_> {
                 context: record(self.encoders.context().description()),
                 question: record(self.encoders.question().description()),
             }),
-            splitting: object(json!(self.options.splitting)),
+            splitting: match &summary.splitting {
+                Some(splitting) => splitting.clone(),
+                None => object(json!(self.options.splitting)),
+            },
             indexes,
             source: source_of(
                 &sources,

@@ -22,7 +22,7 @@ pub(crate) const STDIN: &str = "-";
 pub(crate) fn plan(kb: &Path, options: &BuildOptions, encoders: &EncoderPair) -> Result<Value> {
     Ok(json!({
         "command": "build",
-        "sources": match SplitSource::find(&options.sources, &options.reading)? {
+        "sources": match SplitSource::find(&options.sources, options.reading.format)? {
             Some(split) => split.plan()?,
             None => sources(&options.sources, kb)?,
         },
