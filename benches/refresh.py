@@ -8,7 +8,8 @@ two passages are equal), builds a knowledge base with the bundled encoder, edits
 (a sentence put in, taken out, a word changed, or a paragraph added at the end; seeded), refreshes, and
 compares. Prints one JSON line for each splitting rule: the share of all passages that was embedded, the
 share of the edited documents' own passages, and processor and wall seconds of build and refresh. Wall seconds
-mean nothing on a busy machine. Needs Python 3.9 or newer and nothing else.
+mean nothing on a busy machine. What is embedded does not depend on the encoder: `--context-encoder` names a small
+one where only the shares are wanted. Needs Python 3.9 or newer and nothing else.
 """
 
 import argparse
@@ -90,7 +91,7 @@ def run(*command):
     return json.loads(output), usage.ru_utime + usage.ru_stime, time.monotonic() - started
 
 
-def measure(ragdex, rule, originals, n_passages, folder):
+def measure(ragdex, rule, originals, n_passages, encoder, folder):
     source = folder / "source.xml"
     write(source, [(title, text, 1) for title, text in originals])
     split = folder / "split"
@@ -102,7 +103,7 @@ def measure(ragdex, rule, originals, n_passages, folder):
     ]
     write(source, documents)
     kb = folder / "kb"
-    build, build_cpu, build_wall = run(ragdex, "build", kb, source, "--splitter", rule, "--json")
+    build, build_cpu, build_wall = run(ragdex, "build", kb, source, "--splitter", rule, "--json", *encoder)
     rng = random.Random(7)
     edited = rng.sample(range(len(documents)), max(1, len(documents) // 100))
     for place in edited:
@@ -138,11 +139,13 @@ def main():
     parser.add_argument("dumps", nargs="+")
     parser.add_argument("--passages", type=int, default=20000)
     parser.add_argument("--rules", default="section,plain,dpr")
+    parser.add_argument("--context-encoder", help="in place of the bundled one")
     arguments = parser.parse_args()
     originals = list(pages(arguments.dumps))
+    encoder = ["--context-encoder", arguments.context_encoder] if arguments.context_encoder else []
     with tempfile.TemporaryDirectory() as folder:
         for rule in arguments.rules.split(","):
-            result = measure(arguments.ragdex, rule, originals, arguments.passages, pathlib.Path(folder))
+            result = measure(arguments.ragdex, rule, originals, arguments.passages, encoder, pathlib.Path(folder))
             print(json.dumps(result), flush=True)
 
 

@@ -292,42 +292,6 @@ fn unknown_options_are_wrong_usage() {
         .exits(2);
 }
 
-/// A file system of 1 MB that only this test uses; where the system does not allow mounting, `/dev/full`
-/// stands in for it.
-#[test]
-fn a_full_disk_leaves_a_build_that_goes_on() {
-    let dir = Dir::new();
-    let sample = repository("crates/sample/data/ragdex-sample.xml.bz2");
-    let mount = dir.path("small");
-    std::fs::create_dir(&mount).unwrap();
-    let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
-        .arg(&mount)
-        .output();
-    if !mounted.is_ok_and(|output| output.status.success()) {
-        println!(
-            "not allowed to mount a file system: the full disk is tested by the store's failing storage"
-        );
-        return;
-    }
-    let build = || dir.ragdex(["build", "small/kb", sample.to_str().unwrap()]);
-    let full = build().exits(1);
-    let remount = std::process::Command::new("mount")
-        .args(["-o", "remount,size=64m"])
-        .arg(&mount)
-        .status();
-    let after = remount.is_ok().then(|| build().0.output().unwrap());
-    let unmounted = std::process::Command::new("umount").arg(&mount).status();
-    assert!(unmounted.unwrap().success());
-    explains(&full, &["space"]);
-    let after = after.unwrap();
-    assert!(
-        after.status.success(),
-        "{}",
-        String::from_utf8_lossy(&after.stderr)
-    );
-}
-
 #[test]
 fn dumps_of_two_wikis_are_refused_before_pages_are_taken_for_each_other() {
     let dir = Dir::new();

@@ -10,15 +10,17 @@ use std::time::{Duration, Instant};
 use ragdex::{Cancel, Context, KnowledgeBase, NoReporter};
 use serde_json::{Value, json};
 
-use crate::util::{Dir, files};
+use crate::util::{Dir, files, repository};
 
 const KILLS: u64 = 20;
 
 /// The commands that are killed, each in a copy of the folder `before`.
-const COMMANDS: [(&str, &[&str]); 6] = [
+const COMMANDS: [(&str, &[&str]); 8] = [
     ("empty", &["build", "kb", "b.jsonl", "--part-passages", "8"]),
     ("one", &["refresh", "kb", "b.jsonl"]),
     ("one", &["add", "kb", "c.jsonl"]),
+    ("one", &["remove", "kb", "3", "4", "5"]),
+    ("one", &["refresh", "kb", "--context-encoder", "model"]),
     ("two", &["rollback", "kb", "--to", "1"]),
     ("two", &["gc", "kb"]),
     ("two", &["compact", "kb"]),
@@ -128,6 +130,10 @@ fn a_killed_command_leaves_a_whole_snapshot_and_can_be_run_again() {
     dir.ragdex(["build", "one", "a.jsonl", "--part-passages", "8"])
         .succeeds();
     copy(&dir.path("one"), &dir.path("two"));
+    copy(
+        &repository("tests/data/golden/rag/dpr-ctx-encoder"),
+        &dir.path("model"),
+    );
     dir.ragdex(["refresh", "two", "b.jsonl"]).succeeds();
     let expected = COMMANDS.map(|(before, command)| undisturbed(&dir, before, command));
     let kb = dir.path("kb");

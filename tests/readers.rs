@@ -26,7 +26,8 @@ fn edition(number: u64) -> String {
     (0..DOCUMENTS).map(line).collect()
 }
 
-fn context(cancel: &Cancel) -> Context<'_> {
+/// The bundled models on one thread.
+pub(crate) fn context(cancel: &Cancel) -> Context<'_> {
     Context {
         bundled: Some(Bundled {
             encoder: ragdex_sample::MINI_ENCODER,

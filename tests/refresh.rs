@@ -349,17 +349,139 @@ fn snapshots_are_listed_compared_rolled_back_and_collected() {
 }
 
 #[test]
-fn the_folder_of_a_split_is_no_source_to_refresh_from() {
+fn a_text_that_comes_several_times_is_embedded_once() {
+    let dir = Dir::new();
+    let mut now = corpus(6);
+    write(&dir, "a.jsonl", &now);
+    dir.ragdex(["build", "kb", "a.jsonl"]).succeeds();
+    let notice = ("Notice".to_owned(), "This page was moved.".to_owned());
+    for key in ["x", "y", "z"] {
+        now.insert(key.into(), notice.clone());
+    }
+    now.insert("w".into(), ("Other".into(), "Of its own.".into()));
+    write(&dir, "b.jsonl", &now);
+    let would = updated(&dir, &["refresh", "kb", "b.jsonl", "--dry-run"]);
+    let report = updated(&dir, &["refresh", "kb", "b.jsonl"]);
+    assert_eq!(report["passages"]["added"], 4);
+    assert_eq!(
+        (&would["embedded"], &report["embedded"]),
+        (&json!(2), &json!(2))
+    );
+    assert_like_a_fresh_build(&dir, "b.jsonl");
+}
+
+#[test]
+fn removing_again_changes_nothing_and_says_that_the_documents_are_not_there() {
     let dir = Dir::new();
     write(&dir, "a.jsonl", &corpus(4));
-    dir.ragdex(["split", "a.jsonl", "-o", "cut"]).succeeds();
-    dir.ragdex(["build", "kb", "cut"]).succeeds();
-    for command in ["refresh", "add"] {
-        let refused = dir.ragdex([command, "kb", "cut"]).exits(3);
-        assert!(
-            refused.stderr.contains("a source of documents expected"),
-            "{}",
-            refused.stderr
-        );
+    dir.ragdex(["build", "kb", "a.jsonl"]).succeeds();
+    let first = updated(&dir, &["remove", "kb", "k1", "k2"]);
+    assert_eq!(first["documents"]["removed"], 2);
+    assert_eq!(first["not_found"], Value::Null);
+    let again = updated(&dir, &["remove", "kb", "k1", "k2"]);
+    assert_eq!(
+        (&again["committed"], &again["snapshot"]),
+        (&json!(false), &json!(2))
+    );
+    assert_eq!(again["not_found"], json!(["k1", "k2"]));
+}
+
+/// Runs `split` and gives the folder's vectors of the bundled encoder besides.
+fn split(dir: &Dir, source: &str, folder: &str, more: &[&str]) {
+    let arguments = ["split", source, "-o", folder, "--part-passages", "9"];
+    dir.ragdex(arguments.iter().chain(more)).succeeds();
+}
+
+#[test]
+fn folders_of_a_split_are_sources_of_a_refresh_as_of_a_build() {
+    let dir = Dir::new();
+    let mut now = corpus(12);
+    write(&dir, "a.jsonl", &now);
+    split(&dir, "a.jsonl", "a", &["--words", "60"]);
+    dir.ragdex(["build", "kb", "a"]).succeeds();
+    let info = dir.ragdex(["info", "kb", "--json"]).succeeds().json();
+    assert_eq!(
+        info[0]["splitter"]["words"], 60,
+        "the folder says how it was cut"
+    );
+
+    now.remove("k3");
+    now.get_mut("k5").unwrap().1.push_str(" and more");
+    now.insert("new".into(), ("Axolotl".into(), "In a lake.".into()));
+    write(&dir, "b.jsonl", &now);
+    split(&dir, "b.jsonl", "b", &["--words", "60"]);
+    let would = updated(&dir, &["refresh", "kb", "b", "--dry-run"]);
+    let report = updated(&dir, &["refresh", "kb", "b"]);
+    assert_eq!(
+        report["documents"],
+        json!({"added": 1, "changed": 1, "removed": 1, "unchanged": 10})
+    );
+    assert_eq!(report["embedded"], 2);
+    for field in ["documents", "passages", "embedded"] {
+        assert_eq!(would[field], report[field], "{field}");
     }
+    assert_like_a_fresh_build(&dir, "b");
+    // What was split gives the same documents, cut alike.
+    let same = updated(&dir, &["refresh", "kb", "b.jsonl"]);
+    assert_eq!(same["committed"], false);
+
+    let more = Corpus::from([("k5".into(), ("Title 5".into(), "Wholly other.".into()))]);
+    write(&dir, "more.jsonl", &more);
+    split(&dir, "more.jsonl", "more", &["--words", "60"]);
+    let report = updated(&dir, &["add", "kb", "more"]);
+    assert_eq!(report["documents"]["changed"], 1);
+    now.extend(more);
+    write(&dir, "c.jsonl", &now);
+    split(&dir, "c.jsonl", "c", &["--words", "60"]);
+    assert_like_a_fresh_build(&dir, "c");
+}
+
+#[test]
+fn passages_cut_otherwise_are_refused_and_nothing_is_left_to_trip_over() {
+    let dir = Dir::new();
+    write(&dir, "a.jsonl", &corpus(4));
+    dir.ragdex(["build", "kb", "a.jsonl"]).succeeds();
+    split(&dir, "a.jsonl", "short", &["--words", "60"]);
+    for command in ["refresh", "add"] {
+        let refused = dir.ragdex([command, "kb", "short"]).exits(3);
+        for told in ["--words 100", "--words 60", "hint:"] {
+            assert!(refused.stderr.contains(told), "{}", refused.stderr);
+        }
+    }
+    dir.ragdex(["refresh", "kb", "short", "a.jsonl"]).exits(3);
+    assert!(!dir.path("kb/staging").exists());
+    split(&dir, "a.jsonl", "alike", &["--tail", "keep"]);
+    assert_eq!(
+        updated(&dir, &["refresh", "kb", "alike"])["committed"],
+        false
+    );
+}
+
+#[test]
+fn a_source_of_an_answer_can_be_looked_up_as_long_as_its_snapshot_is_kept() {
+    let dir = Dir::new();
+    let mut now = corpus(10);
+    write(&dir, "a.jsonl", &now);
+    dir.ragdex(["build", "kb", "a.jsonl"]).succeeds();
+    let answer = ["answer", "kb", "--json", QUESTIONS[0]];
+    let answer = dir.ragdex(answer).succeeds().json().remove(0);
+    assert_eq!(answer["snapshot"], 1);
+    for (_, text) in now.values_mut() {
+        *text = "Other.".into();
+    }
+    write(&dir, "b.jsonl", &now);
+    updated(&dir, &["refresh", "kb", "b.jsonl"]);
+    updated(&dir, &["compact", "kb"]);
+    let passages = answer["passages"].as_array().unwrap();
+    for passage in passages {
+        let id = passage["id"].to_string();
+        let shown = updated(&dir, &["show", "kb", &id, "--snapshot", "1"]);
+        for field in ["id", "title", "text", "document", "section"] {
+            assert_eq!(shown[field], passage[field], "{field}");
+        }
+        let gone = dir.ragdex(["show", "kb", &id]).exits(3);
+        assert!(gone.stderr.contains("hint:"), "{}", gone.stderr);
+    }
+    updated(&dir, &["gc", "kb"]);
+    dir.ragdex(["show", "kb", "0", "--snapshot", "1"]).exits(3);
 }

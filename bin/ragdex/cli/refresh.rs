@@ -11,21 +11,28 @@ use clap::Args;
 /// models, are those of the build. When nothing changed, nothing is committed. After a crash or
 /// Ctrl-C the same command goes on where it stopped. `ragdex rollback` undoes it.
 ///
+/// With another `--context-encoder` every passage is embedded again, beside the former vectors, and
+/// the next snapshot has the new ones alone. SOURCE may be left out then: the documents stay.
+///
 /// Examples:
 ///   ragdex refresh notes-kb ~/notes --dry-run
 ///   ragdex refresh notes-kb ~/notes
 ///   ragdex refresh enwiki enwiki-20261101-pages-articles.xml.bz2
-///   ragdex refresh notes-kb ~/notes --context-encoder sentence-transformers/all-MiniLM-L6-v2
+///   ragdex refresh notes-kb --context-encoder sentence-transformers/all-MiniLM-L6-v2
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Refresh {
     #[command(flatten)]
     pub update: Update,
+    /// Dumps, tables, folders, or `-` for standard input. Folders made by `split` are taken as they
+    /// are, if they were cut as the knowledge base is.
+    #[arg(required_unless_present = "context_encoder", value_name = "SOURCE")]
+    pub sources: Vec<PathBuf>,
     /// Drop documents that SOURCE lacks even when they are more than half of all.
     #[arg(long)]
     pub allow_shrink: bool,
     /// Another encoder of passages, and of questions when none is named: every passage is embedded
-    /// again, in place of the former vectors, and committed when all are done.
+    /// again, and searched when all are done; older snapshots keep their vectors.
     #[arg(long, value_name = "ID_OR_DIR")]
     pub context_encoder: Option<String>,
     /// The encoder of questions that belongs to `--context-encoder`.
@@ -53,6 +60,10 @@ pub(crate) struct Refresh {
 pub(crate) struct Add {
     #[command(flatten)]
     pub update: Update,
+    /// Dumps, tables, folders, or `-` for standard input. Folders made by `split` are taken as they
+    /// are, if they were cut as the knowledge base is.
+    #[arg(required = true, value_name = "SOURCE")]
+    pub sources: Vec<PathBuf>,
 }
 
 /// What `refresh` and `add` share.
@@ -60,9 +71,6 @@ pub(crate) struct Add {
 pub(crate) struct Update {
     /// The knowledge base.
     pub kb: PathBuf,
-    /// Dumps, tables, folders, or `-` for standard input.
-    #[arg(required = true, value_name = "SOURCE")]
-    pub sources: Vec<PathBuf>,
     /// What the source is, if not what the build was told.
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<ragdex::Format>,
@@ -109,7 +117,11 @@ pub(crate) struct Remove {
 ///
 /// Passages and ids stay. A refresh does this by itself for parts that are more than half dead; after
 /// `compact` none is more than a tenth dead. Run `ragdex gc` afterwards to delete the old files.
+///
+/// Example:
+///   ragdex compact enwiki && ragdex gc enwiki
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Compact {
     /// The knowledge base.
     pub kb: PathBuf,

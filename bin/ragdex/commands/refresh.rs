@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use ragdex::results::UpdateReport;
@@ -24,7 +24,7 @@ pub(crate) fn refresh(app: &App, args: &Refresh) -> anyhow::Result<()> {
     let options = RefreshOptions {
         models,
         allow_shrink: args.allow_shrink,
-        ..options(&args.update)
+        ..options(&args.update, &args.sources)
     };
     let report = ragdex::refresh(&args.update.kb, &options, &app.context())?;
     print(app, &args.update.kb, report)
@@ -32,7 +32,8 @@ pub(crate) fn refresh(app: &App, args: &Refresh) -> anyhow::Result<()> {
 
 /// Adds or replaces documents and prints what changed.
 pub(crate) fn add(app: &App, args: &Add) -> anyhow::Result<()> {
-    let report = ragdex::add(&args.update.kb, &options(&args.update), &app.context())?;
+    let options = options(&args.update, &args.sources);
+    let report = ragdex::add(&args.update.kb, &options, &app.context())?;
     print(app, &args.update.kb, report)
 }
 
@@ -61,10 +62,10 @@ pub(crate) fn compact(app: &App, args: &Compact) -> anyhow::Result<()> {
     print(app, &args.kb, report)
 }
 
-fn options(args: &Update) -> RefreshOptions {
-    reading::heed_waiting(&args.sources);
+fn options(args: &Update, sources: &[PathBuf]) -> RefreshOptions {
+    reading::heed_waiting(sources);
     RefreshOptions {
-        sources: args.sources.clone(),
+        sources: sources.to_vec(),
         format: args.format,
         dry_run: args.dry_run,
         restart: args.restart,

@@ -46,6 +46,16 @@ pub(crate) const WIKI: &str = "wiki";
 /// [`Error::Vectors`], [`Error::VectorCount`] and [`Error::ForeignVectors`] for vectors that cannot be taken over;
 /// what reading, splitting, embedding and writing give.
 pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Result<BuildReport> {
+    build_in(|| Store::create_or_open(path), path, options, context)
+}
+
+/// Builds in the store that `open` gives, once everything that can be refused before is looked at.
+pub(crate) fn build_in(
+    open: impl FnOnce() -> ragdex_store::Result<Store>,
+    path: &Path,
+    options: &BuildOptions,
+    context: &Context<'_>,
+) -> Result<BuildReport> {
     let started = Instant::now();
     if path.is_file() {
         return Err(Error::NotAFolder {
@@ -59,7 +69,7 @@ pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Resu
     let encoders = open_encoders(options, given.as_ref(), context)?;
     check_generator(options, context)?;
     let plan = plan(path, options, encoders.as_ref())?;
-    let mut writer = Store::create_or_open(path)?.writer("ragdex build")?;
+    let mut writer = open()?.writer("ragdex build")?;
     if let Some(base) = writer.base() {
         let snapshot = base.snapshot;
         return match writer.committed(&plan)? {
@@ -168,6 +178,9 @@ struct ReadSummary {
     vectors: Option<TakenVectors>,
     /// The host of the wiki that was read.
     wiki: Option<String>,
+    /// How passages were cut that came as such.
+    #[serde(default)]
+    splitting: Option<Map<String, Value>>,
 }
 
 /// One build under way.
@@ -234,7 +247,8 @@ impl Build<'_> {
         {
             return Ok(serde_json::from_value(summary).unwrap_or_default());
         }
-        if let Some(source) = SplitSource::find(&self.options.sources, &self.options.reading)? {
+        if let Some(source) = SplitSource::find(&self.options.sources, self.options.reading.format)?
+        {
             return self.copy(staging, &source);
         }
         let options = self.options;
@@ -286,6 +300,7 @@ impl Build<'_> {
             documents: copied.documents,
             skipped: copied.skipped,
             wiki: None,
+            splitting: source.splitting()?,
             vectors,
         };
         parts.finish(&json!(summary))?;
@@ -341,6 +356,7 @@ impl Build<'_> {
             skipped,
             vectors,
             wiki,
+            splitting: None,
         })
     }
 
@@ -420,7 +436,10 @@ impl Build<'_> {
                 context: record(pair.context().description()),
                 question: record(pair.question().description()),
             }),
-            splitting: object(json!(self.options.splitting)),
+            splitting: match &summary.splitting {
+                Some(splitting) => splitting.clone(),
+                None => object(json!(self.options.splitting)),
+            },
             indexes,
             source: source_of(
                 &sources,

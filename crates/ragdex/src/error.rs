@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use ragdex_core::Cancelled;
+use ragdex_corpus::SplitOptions;
 
 use crate::IndexKind;
 
@@ -88,11 +89,15 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
-    /// Folders of a split where a knowledge base is brought up to date.
-    #[error("`{}`: a source of documents expected, found the folder of a split", path.display())]
-    SplitAgain {
-        /// The folder.
+    /// Passages of a split that were cut otherwise than those of the knowledge base.
+    #[error("`{}`: passages cut by {} expected, found those cut by {}", path.display(), told(expected), told(found))]
+    OtherSplitting {
+        /// The folder of the split.
         path: PathBuf,
+        /// How the knowledge base was cut.
+        expected: SplitOptions,
+        /// How the folder was.
+        found: SplitOptions,
     },
     /// A snapshot without passages.
     #[error("snapshot {snapshot} holds no passage")]
@@ -484,8 +489,8 @@ impl Error {
             Self::NoExport { .. } | Self::ExportOntoBase { .. } | Self::NotAFolder { .. } => {
                 "name a new folder".into()
             }
-            Self::SplitAgain { .. } => {
-                "name what was split; its passages are cut alike, and only new ones are embedded".into()
+            Self::OtherSplitting { .. } => {
+                "name what was split, which is cut like the rest; or split it again by that rule".into()
             }
             Self::NoVectors { .. } => "export a snapshot that has passages: see `ragdex info`".into(),
             Self::EmptyCorpus { .. } => {
@@ -602,6 +607,18 @@ fn split_folder_hint(error: &ragdex_store::Error) -> Option<String> {
         }
         error => error.hint(),
     }
+}
+
+/// A rule of splitting in a few words.
+fn told(splitting: &SplitOptions) -> String {
+    let SplitOptions {
+        rule,
+        words,
+        overlap,
+        tail,
+    } = splitting;
+    let tail = tail.map_or(String::new(), |tail| format!(" --tail {tail}"));
+    format!("`--splitter {rule} --words {words} --overlap {overlap}{tail}`")
 }
 
 fn and_more(more: usize) -> String {

@@ -41,7 +41,10 @@ fn info(manifest: &Manifest, current: u64) -> SnapshotInfo {
 /// # Errors
 /// [`Error::IsCurrent`]; [`ragdex_store::Error::NoSuchSnapshot`]; files of the old snapshot that are missing.
 pub fn rollback(path: &Path, to: u64, restart: bool) -> Result<RollbackReport> {
-    let store = Store::open(path)?;
+    rollback_in(&Store::open(path)?, to, restart)
+}
+
+pub(crate) fn rollback_in(store: &Store, to: u64, restart: bool) -> Result<RollbackReport> {
     let mut writer = store.writer(&format!("ragdex rollback --to {to}"))?;
     let from = store.current_number()?;
     let plan = json!({"command": "rollback", "to": to});
@@ -51,7 +54,7 @@ pub fn rollback(path: &Path, to: u64, restart: bool) -> Result<RollbackReport> {
     }
     if to == from {
         return Err(Error::IsCurrent {
-            path: path.to_owned(),
+            path: store.path(),
             snapshot: to,
         });
     }
@@ -79,7 +82,11 @@ pub fn rollback(path: &Path, to: u64, restart: bool) -> Result<RollbackReport> {
 /// # Errors
 /// What the store gives.
 pub fn gc(path: &Path, keep: usize, dry_run: bool) -> Result<GcReport> {
-    let mut writer = Store::open(path)?.writer("ragdex gc")?;
+    gc_in(&Store::open(path)?, keep, dry_run)
+}
+
+pub(crate) fn gc_in(store: &Store, keep: usize, dry_run: bool) -> Result<GcReport> {
+    let mut writer = store.writer("ragdex gc")?;
     let garbage = writer.garbage(keep)?;
     if !dry_run {
         writer.collect(&garbage)?;

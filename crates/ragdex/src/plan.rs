@@ -26,7 +26,7 @@ pub(crate) fn plan(
 ) -> Result<Value> {
     let mut plan = json!({
         "command": "build",
-        "sources": match SplitSource::find(&options.sources, &options.reading)? {
+        "sources": match SplitSource::find(&options.sources, options.reading.format)? {
             Some(split) => split.plan()?,
             None => sources(&options.sources, kb)?,
         },

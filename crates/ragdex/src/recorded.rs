@@ -20,6 +20,8 @@ pub(crate) struct Recorded {
     pub(crate) reading: Reading,
     /// Hashes of the files of rules for wikitext, as they were when documents were last parsed.
     pub(crate) rules: Vec<String>,
+    /// The version of ragdex that all documents were last parsed with, whatever wrote snapshots since.
+    pub(crate) parsed_by: String,
     /// Passages of a part, at least.
     pub(crate) part_passages: u64,
 }
@@ -30,6 +32,7 @@ impl Default for Recorded {
             generator: None,
             reading: Reading::default(),
             rules: Vec::new(),
+            parsed_by: String::new(),
             part_passages: BuildOptions::DEFAULT_PART_PASSAGES,
         }
     }
@@ -47,6 +50,7 @@ impl Recorded {
         Ok(Self {
             generator: Some(absolute_name(&options.models.generator)),
             rules: rules(&options.reading)?,
+            parsed_by: env!("CARGO_PKG_VERSION").into(),
             reading,
             part_passages: options.part_passages,
         })

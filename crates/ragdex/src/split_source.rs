@@ -1,21 +1,21 @@
-//! Split folders as the source of a build: documents and passages as they are, and their vectors.
+//! Split folders as the source of a build or a refresh: documents and passages as they are, and their vectors.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ragdex_core::{Element, Passage, Stage, Unit};
-use ragdex_corpus::{Format, KeySet};
+use ragdex_corpus::{Format, KeySet, SplitOptions};
 use ragdex_models::EncoderDescription;
 use ragdex_store::{
     DocumentMeta, DocumentRecord, EmbeddingShape, PassageRecord, SplitEmbeddings, SplitFolder,
-    SplitPart, SplitWriter,
+    SplitManifest, SplitPart, SplitWriter,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::embed::parts;
 use crate::models::record;
 use crate::vectors::{RecordRows, TakenVectors, VectorsOf};
-use crate::{Context, Error, Reading, Result};
+use crate::{Context, Error, Result};
 
 /// Folders that `split` made.
 pub(crate) struct SplitSource {
@@ -43,10 +43,10 @@ impl SplitSource {
     /// # Errors
     /// [`Error::MixedSources`] for folders of a split beside other sources; [`Error::SplitFolder`] for one
     /// that is not finished.
-    pub(crate) fn find(sources: &[PathBuf], reading: &Reading) -> Result<Option<Self>> {
+    pub(crate) fn find(sources: &[PathBuf], format: Format) -> Result<Option<Self>> {
         let is_split = |path: &&PathBuf| path.is_dir() && SplitFolder::is_one(path);
         let n_split = sources.iter().filter(is_split).count();
-        if n_split == 0 || reading.format != Format::Auto {
+        if n_split == 0 || format != Format::Auto {
             return Ok(None);
         }
         if let Some(other) = sources.iter().find(|path| !is_split(path)) {
@@ -75,6 +75,37 @@ impl SplitSource {
         self.folders.iter().zip(&self.paths).map(plan).collect()
     }
 
+    /// How the passages were cut, as the first folder says.
+    pub(crate) fn splitting(&self) -> Result<Option<Map<String, Value>>> {
+        let first = self.folders.first();
+        let manifests = first.map(SplitFolder::manifests).transpose();
+        let manifests = manifests.map_err(Error::SplitFolder)?.unwrap_or_default();
+        Ok(manifests.first().and_then(|(_, shard)| splitting_of(shard)))
+    }
+
+    /// Refuses passages that were cut otherwise than `expected`: those of a knowledge base beside which they
+    /// are to lie.
+    ///
+    /// # Errors
+    /// [`Error::OtherSplitting`].
+    pub(crate) fn check_splitting(&self, expected: SplitOptions) -> Result<()> {
+        for (folder, path) in self.folders.iter().zip(&self.paths) {
+            for (_, shard) in folder.manifests().map_err(Error::SplitFolder)? {
+                let found = splitting_of(&shard).map(Value::Object);
+                let found: Option<SplitOptions> =
+                    found.and_then(|found| serde_json::from_value(found).ok());
+                if let Some(found) = found.filter(|found| whole(*found) != whole(expected)) {
+                    return Err(Error::OtherSplitting {
+                        path: path.clone(),
+                        expected,
+                        found,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Copies documents with their passages, at most `limit`. Leaves out documents whose key an earlier
     /// one had.
     ///
@@ -86,26 +117,46 @@ impl SplitSource {
         limit: Option<u64>,
         context: &Context<'_>,
     ) -> Result<Copied> {
+        let mut copied = Copied::default();
+        let mut keys = KeySet::default();
+        let limit = limit.unwrap_or(u64::MAX);
+        self.each_document(context, |document, passages| {
+            if copied.documents < limit {
+                copied.take(&document, &passages, &mut keys, to)?;
+            }
+            Ok(copied.documents < limit)
+        })?;
+        copied.is_whole = copied.documents < limit;
+        warn_of_repeated(&copied, context);
+        Ok(copied)
+    }
+
+    /// Hands every document with its passages to `take`, until that says `false`; every part is checked all
+    /// the same.
+    ///
+    /// # Errors
+    /// As [`SplitSource::copy`]; what `take` gives.
+    pub(crate) fn each_document(
+        &self,
+        context: &Context<'_>,
+        mut take: impl FnMut(DocumentMeta, Vec<Passage>) -> Result<bool>,
+    ) -> Result<()> {
         let reporter = context.reporter;
         let all = self.parts(context)?;
         let total = all.iter().map(|(_, part)| part.n_documents).sum();
         reporter.start(Stage::Split, Unit::Documents, Some(total));
-        let mut copied = Copied::default();
-        let (mut keys, mut done) = (KeySet::default(), 0);
-        let limit = limit.unwrap_or(u64::MAX);
+        let (mut goes_on, mut done) = (true, 0);
         for (folder, part) in &all {
             context.cancel.check()?;
             folder.check_part(part).map_err(Error::SplitFolder)?;
-            if copied.documents < limit {
-                copied.part(folder, part, (&mut keys, limit), to)?;
+            if goes_on {
+                goes_on = each_of_part(folder, part, &mut take)?;
             }
             done += part.n_documents;
             reporter.advance(Stage::Split, done);
         }
         reporter.finish(Stage::Split);
-        copied.is_whole = copied.documents < limit;
-        warn_of_repeated(&copied, context);
-        Ok(copied)
+        Ok(())
     }
 
     /// The vectors of the folders, when all are made and are those of the encoder; says why not.
@@ -198,46 +249,61 @@ fn warn_of_repeated(copied: &Copied, context: &Context<'_>) {
 const REPEATED: &str = "repeated keys";
 
 impl Copied {
-    /// Copies one part.
-    fn part(
-        &mut self,
-        folder: &SplitFolder,
-        part: &SplitPart,
-        (keys, limit): (&mut KeySet, u64),
-        to: &mut SplitWriter<'_>,
-    ) -> Result<()> {
-        let documents = folder.documents(part).map_err(Error::SplitFolder)?;
-        let mut passages = folder.passages(part).map_err(Error::SplitFolder)?;
-        for document in documents {
-            let document = document.map_err(Error::SplitFolder)?;
-            let own = passages.by_ref().take(document.n_passages as usize);
-            let own = own.collect::<Result<Vec<_>, _>>();
-            let own = passages_of(&document, own.map_err(Error::SplitFolder)?, folder, part)?;
-            if self.documents >= limit {
-                return Ok(());
-            }
-            let rows = self.rows..self.rows + own.len() as u64;
-            self.rows = rows.end;
-            if keys.insert(&document.meta.key) {
-                self.push(&document.meta, &own, to)?;
-            } else {
-                *self.skipped.entry(REPEATED.into()).or_default() += 1;
-                self.left_out.extend(rows);
-            }
-        }
-        Ok(())
-    }
-
-    fn push(
+    /// Copies a document, or notes that an earlier one had its key.
+    fn take(
         &mut self,
         document: &DocumentMeta,
         passages: &[Passage],
+        keys: &mut KeySet,
         to: &mut SplitWriter<'_>,
     ) -> Result<()> {
-        to.push(document, passages)?;
-        self.documents += 1;
+        let rows = self.rows..self.rows + passages.len() as u64;
+        self.rows = rows.end;
+        if keys.insert(&document.key) {
+            to.push(document, passages)?;
+            self.documents += 1;
+        } else {
+            *self.skipped.entry(REPEATED.into()).or_default() += 1;
+            self.left_out.extend(rows);
+        }
         Ok(())
     }
+}
+
+/// Options with their defaults filled in.
+fn whole(splitting: SplitOptions) -> SplitOptions {
+    let tail = splitting
+        .tail
+        .unwrap_or_else(|| splitting.rule.default_tail());
+    SplitOptions {
+        tail: Some(tail),
+        ..splitting
+    }
+}
+
+/// How the passages of a shard were cut, if it says so.
+fn splitting_of(shard: &SplitManifest) -> Option<Map<String, Value>> {
+    shard.plan.get("splitting")?.as_object().cloned()
+}
+
+/// Hands the documents of one part to `take`; gives whether it wants more.
+fn each_of_part(
+    folder: &SplitFolder,
+    part: &SplitPart,
+    take: &mut impl FnMut(DocumentMeta, Vec<Passage>) -> Result<bool>,
+) -> Result<bool> {
+    let documents = folder.documents(part).map_err(Error::SplitFolder)?;
+    let mut passages = folder.passages(part).map_err(Error::SplitFolder)?;
+    for document in documents {
+        let document = document.map_err(Error::SplitFolder)?;
+        let own = passages.by_ref().take(document.n_passages as usize);
+        let own = own.collect::<Result<Vec<_>, _>>();
+        let own = passages_of(&document, own.map_err(Error::SplitFolder)?, folder, part)?;
+        if !take(document.meta, own)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The passages of a document, once it is sure that they are its own.

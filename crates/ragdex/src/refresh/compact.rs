@@ -35,10 +35,17 @@ pub fn compact(
     options: CompactOptions,
     context: &Context<'_>,
 ) -> Result<UpdateReport> {
+    compact_in(&Store::open(path)?, options, context)
+}
+
+pub(crate) fn compact_in(
+    store: &Store,
+    options: CompactOptions,
+    context: &Context<'_>,
+) -> Result<UpdateReport> {
     let started = Instant::now();
-    let store = Store::open(path)?;
     let mut writer = store.writer("ragdex compact")?;
-    let base = current(&store, writer.base())?;
+    let base = current(store, writer.base())?;
     if options.restart {
         writer.discard()?;
     }

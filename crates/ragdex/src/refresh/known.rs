@@ -20,7 +20,7 @@ pub(super) struct Place {
 pub(super) struct Known {
     pub(super) place: Place,
     /// Of the document as it was read.
-    hash: ContentHash,
+    pub(super) hash: ContentHash,
     /// Of title and version as the source names it; zero for a document without.
     version: ContentHash,
 }

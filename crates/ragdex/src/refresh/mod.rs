@@ -15,7 +15,10 @@
 //! * **Documents** are matched by key ([`known`]). One is unchanged when the source names the same version
 //!   (then it is not even parsed) or when its content hash is the same.
 //! * **Passages** of new and changed documents get new ids. Their vectors are looked for by content among
-//!   all rows of the snapshot before ([`stored`]): text that moved is not embedded again.
+//!   all rows of the snapshot before ([`stored`]): text that moved is not embedded again, and what comes
+//!   several times is embedded once ([`repeated`]).
+//! * **Another encoder**: every part is written anew beside the former one and embedded from its stored
+//!   passages, so that no source is needed; the former snapshot keeps its vectors.
 //! * **Parts** are never changed: deletions are bits beside them ([`deletions`]); one with mostly dead rows
 //!   is written again ([`rewrite`]) under the old ids.
 //! * **Memory**: keys and hashes of all documents, 64 to 130 bytes each; 32 to 64 bytes for each passage of
@@ -28,10 +31,12 @@
 
 mod compact;
 mod deletions;
+mod dry_run;
 mod embed;
 mod known;
 mod reading;
 mod remove;
+mod repeated;
 mod rewrite;
 mod stored;
 mod successor;
@@ -41,12 +46,11 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use ragdex_corpus::{Format, SplitOptions};
-use ragdex_models::{Encoder, EncoderPair, PassageText};
+use ragdex_models::{Encoder, EncoderPair};
 use ragdex_store::{
-    Draft, EmbeddingShape, EncoderPair as RecordedPair, Manifest, Snapshot, SplitFolder, Staging,
-    Store,
+    Draft, EmbeddingShape, EncoderPair as RecordedPair, Manifest, Snapshot, Staging, Store,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::build::{WIKI, is_bad_source, source_of};
 use crate::checkpoints::fetch_named;
@@ -62,19 +66,20 @@ pub use compact::{CompactOptions, compact};
 pub use remove::{RemoveOptions, remove};
 
 use known::KnownDocuments;
-use reading::{Changes, Comparison, Sink};
+use reading::{Changes, Comparison, Sink, split_source};
 use rewrite::Policy;
-use stored::StoredVectors;
 use successor::{Settled, Successor, paths_of};
 
 /// What a refresh is asked for. Everything else comes from the snapshot.
 #[derive(Debug, Clone, Default)]
 pub struct RefreshOptions {
-    /// Files, folders, or `-` for standard input, in this order.
+    /// Files, folders, or `-` for standard input, in this order; folders of a split are taken as they are.
+    /// None with other encoders: the documents stay.
     pub sources: Vec<PathBuf>,
     /// What the sources are, if not what the build was told.
     pub format: Option<Format>,
-    /// Other encoders: every passage is embedded again. The generator named is not looked at.
+    /// Other encoders: every passage is embedded again, from the text that is stored. The generator named is
+    /// not looked at.
     pub models: Option<ModelNames>,
     /// Lets more than half of the documents be dropped.
     pub allow_shrink: bool,
@@ -91,14 +96,14 @@ pub struct RefreshOptions {
 /// the same call goes on. Searching goes on meanwhile.
 ///
 /// # Errors
-/// [`Error::Shrinks`] when more than half of the documents would go; [`Error::EmptyCorpus`]; what reading,
-/// splitting, embedding and writing give.
+/// [`Error::Shrinks`] when more than half of the documents would go; [`Error::EmptyCorpus`];
+/// [`Error::OtherSplitting`]; what reading, splitting, embedding and writing give.
 pub fn refresh(
     path: &Path,
     options: &RefreshOptions,
     context: &Context<'_>,
 ) -> Result<UpdateReport> {
-    run(path, options, true, context)
+    run(|| Store::open(path), path, options, true, context)
 }
 
 /// Adds documents, or replaces those with the same keys; all others stay.
@@ -106,18 +111,24 @@ pub fn refresh(
 /// # Errors
 /// As [`refresh`].
 pub fn add(path: &Path, options: &RefreshOptions, context: &Context<'_>) -> Result<UpdateReport> {
-    run(path, options, false, context)
+    run(|| Store::open(path), path, options, false, context)
 }
 
-fn run(
+/// Refreshes the store that `open` gives; `is_whole` when the sources are the whole corpus.
+pub(crate) fn run(
+    open: impl FnOnce() -> ragdex_store::Result<Store>,
     path: &Path,
     options: &RefreshOptions,
     is_whole: bool,
     context: &Context<'_>,
 ) -> Result<UpdateReport> {
     let started = Instant::now();
-    refuse_splits(&options.sources)?;
-    let store = Store::open(path)?;
+    if options.sources.is_empty() && options.models.is_none() {
+        return Err(Error::EmptyCorpus {
+            sources: Vec::new(),
+        });
+    }
+    let store = open()?;
     let command = if is_whole { "refresh" } else { "add" };
     if options.dry_run {
         let base = store.current()?;
@@ -137,21 +148,13 @@ fn run(
     let updated = refresh.update(writer.stage(&plan)?, command, started);
     let is_over = match &updated {
         Ok(report) => !report.committed,
-        Err(error) => is_bad_source(error) || matches!(error, Error::Shrinks { .. }),
+        Err(Error::Shrinks { .. } | Error::OtherSplitting { .. }) => true,
+        Err(error) => is_bad_source(error),
     };
     if is_over {
         writer.discard()?;
     }
     updated
-}
-
-/// Refuses folders of a split: their rows are passages, whose documents would all be new.
-fn refuse_splits(sources: &[PathBuf]) -> Result<()> {
-    let is_split = |path: &&PathBuf| path.is_dir() && SplitFolder::is_one(path);
-    match sources.iter().find(is_split) {
-        Some(path) => Err(Error::SplitAgain { path: path.clone() }),
-        None => Ok(()),
-    }
 }
 
 /// The snapshot that a writer goes on from.
@@ -250,12 +253,17 @@ impl<'a> Refresh<'a> {
         let manifest = base.manifest();
         let encoders = Encoders::open(path, manifest, options.models.as_ref(), context)?;
         let mut recorded = Recorded::in_manifest(manifest);
-        let rules = rules(&recorded.reading)?;
-        // Other rules or another version may make other prose of the same wikitext.
-        let trusts_versions = recorded.rules == rules
-            && manifest.ragdex == env!("CARGO_PKG_VERSION")
-            && !recorded.reading.wiki.template_redirects;
-        recorded.rules = rules;
+        let mut trusts_versions = false;
+        if !options.sources.is_empty() {
+            let (rules, version) = (rules(&recorded.reading)?, env!("CARGO_PKG_VERSION"));
+            // Other rules or another version may make other prose of the same wikitext.
+            trusts_versions = recorded.rules == rules
+                && recorded.parsed_by == version
+                && !recorded.reading.wiki.template_redirects;
+            if is_whole {
+                (recorded.rules, recorded.parsed_by) = (rules, version.into());
+            }
+        }
         let splitting = Value::Object(manifest.splitting.clone());
         Ok(Self {
             path,
@@ -283,7 +291,10 @@ impl<'a> Refresh<'a> {
     fn plan(&self, command: &str) -> Result<Value> {
         Ok(json!({
             "command": command,
-            "sources": plan::sources(&self.options.sources, self.path)?,
+            "sources": match split_source(self.options)? {
+                Some(folders) => folders.plan()?,
+                None => plan::sources(&self.options.sources, self.path)?,
+            },
             "reading": plan::reading(&self.reading(), self.splitting.rule)?,
             "context_encoder": self.encoders.context().description(),
             "question_encoder": self.encoders.recorded.question,
@@ -416,7 +427,8 @@ impl<'a> Refresh<'a> {
                 removed: documents.removed,
             });
         }
-        if self.is_whole && documents.added + documents.changed + documents.unchanged == 0 {
+        let is_empty = documents.added + documents.changed + documents.unchanged == 0;
+        if self.is_whole && is_empty && !self.options.sources.is_empty() {
             return Err(Error::EmptyCorpus {
                 sources: self.options.sources.clone(),
             });
@@ -426,24 +438,33 @@ impl<'a> Refresh<'a> {
 
     fn draft(&self, settled: &Settled, command: &str) -> Draft {
         let base = self.base.manifest();
-        let new = self.options.sources.iter();
-        let new = new.map(|path| json!(path.to_string_lossy()));
-        let mut paths = if self.is_whole {
-            Vec::new()
-        } else {
-            paths_of(&base.source)
-        };
-        paths.extend(new);
         let draft = Draft::repeating(base);
         Draft {
             created: SystemTime::now(),
             command: command.into(),
             encoder: Some(self.encoders.recorded.clone()),
-            source: source_of(&paths, self.reading().format, settled.wiki.as_deref()),
+            source: self.source(settled),
             licences: self.licences(draft.licences),
             build: self.recorded.clone().into_map(),
             ..draft
         }
+    }
+
+    /// What the manifest tells of the sources.
+    fn source(&self, settled: &Settled) -> Map<String, Value> {
+        let before = &self.base.manifest().source;
+        if self.options.sources.is_empty() {
+            return before.clone();
+        }
+        let new = self.options.sources.iter();
+        let new = new.map(|path| json!(path.to_string_lossy()));
+        let mut paths = if self.is_whole {
+            Vec::new()
+        } else {
+            paths_of(before)
+        };
+        paths.extend(new);
+        source_of(&paths, self.reading().format, settled.wiki.as_deref())
     }
 
     /// The licences of the models as they are now; the generator stays.
@@ -456,63 +477,5 @@ impl<'a> Refresh<'a> {
             generator: generator.unwrap_or_else(|| names.generator.clone()),
             ..names.clone()
         })
-    }
-
-    /// Tells what a refresh would do, and about how long embedding would take.
-    fn dry_run(&self, started: Instant) -> Result<UpdateReport> {
-        let mut sink = Sink::counted();
-        let changes = self.compare(&mut sink)?;
-        let mut settled = Settled {
-            documents: changes.documents,
-            ..Settled::default()
-        };
-        settled.count(self.base, &changes.deletions, &changes.wanted)?;
-        let stored = StoredVectors::find(self.base, &changes.wanted, self.context)?;
-        let n_new: u64 = changes
-            .wanted
-            .iter()
-            .filter(|(hash, _)| self.encoders.is_new || !stored.has(hash))
-            .map(|(_, n)| n)
-            .sum();
-        let n_again = if self.encoders.is_new {
-            settled.passages.total - changes.wanted.values().sum::<u64>()
-        } else {
-            0
-        };
-        let embedded = n_new + n_again;
-        let seconds = self.estimate(&sink, embedded)?;
-        let mut report = UpdateReport {
-            snapshot: self.base.number(),
-            dry_run: true,
-            documents: settled.documents,
-            passages: settled.passages,
-            embedded,
-            skipped: changes.skipped,
-            estimated_embed_seconds: Some(seconds),
-            ..UpdateReport::default()
-        };
-        report.seconds.read = changes.read_seconds;
-        report.seconds.total = started.elapsed().as_secs_f64();
-        Ok(report)
-    }
-
-    /// Times the encoder on a few of the passages.
-    fn estimate(&self, sink: &Sink<'_>, embedded: u64) -> Result<f64> {
-        let Sink::Counted { sample, .. } = sink else {
-            return Ok(0.0);
-        };
-        if embedded == 0 || sample.is_empty() {
-            return Ok(0.0);
-        }
-        let texts = sample.iter().map(|passage| PassageText {
-            title: &passage.title,
-            text: &passage.text,
-        });
-        let texts: Vec<PassageText<'_>> = texts.collect();
-        let started = Instant::now();
-        let options = self.context.encode_options();
-        self.encoders.context().encode_passages(&texts, &options)?;
-        let each = started.elapsed().as_secs_f64() / texts.len() as f64;
-        Ok(each * embedded as f64)
     }
 }

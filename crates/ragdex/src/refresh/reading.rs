@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use ragdex_core::{Document, Passage};
+use ragdex_core::Passage;
 use ragdex_corpus::{Format, Item, KeySet, KnownVersions, Shard, SplitOptions, Splitter};
 use ragdex_store::{DocumentMeta, RowMask, Snapshot, SplitWriter};
 
@@ -14,10 +14,11 @@ use super::stored::Wanted;
 use crate::build::check_wiki;
 use crate::feed::Feed;
 use crate::results::DocumentCounts;
+use crate::split_source::SplitSource;
 use crate::{Context, Reading, RefreshOptions, Result};
 
 /// Passages kept to estimate what embedding costs.
-const SAMPLE_PASSAGES: usize = 256;
+pub(super) const SAMPLE_PASSAGES: usize = 256;
 
 /// Where new and changed documents go.
 pub(super) enum Sink<'s> {
@@ -41,10 +42,10 @@ impl Sink<'_> {
         }
     }
 
-    fn push(&mut self, document: &Document, passages: &[Passage]) -> Result<()> {
+    fn push(&mut self, document: &DocumentMeta, passages: &[Passage]) -> Result<()> {
         match self {
             Self::Parts(parts) => {
-                parts.push(&DocumentMeta::from(document), passages)?;
+                parts.push(document, passages)?;
             }
             Self::Counted { n_passages, sample } => {
                 *n_passages += passages.len() as u64;
@@ -92,17 +93,19 @@ pub(super) struct Comparison<'a> {
 
 impl Comparison<'_> {
     /// Reads to the end, handing new and changed documents to `sink`. Equal documents are passed over.
+    /// Without a source, nothing is new.
     pub(super) fn run(&self, sink: &mut Sink<'_>) -> Result<Changes> {
-        let mut feed = self.open()?;
         let mut walk = Walk::begin(self)?;
-        while let Some(item) = feed.next_item()? {
-            walk.take(item, &mut feed, sink)?;
+        if self.options.sources.is_empty() {
+            walk.found.documents.unchanged = self.base.manifest().documents;
+            return Ok(walk.found);
+        }
+        match self.split_source()? {
+            Some(folders) => walk.read_folders(&folders, sink)?,
+            None => walk.read_documents(self.open()?, sink)?,
         }
         let Walk {
-            mut found,
-            seen,
-            repeated,
-            ..
+            mut found, seen, ..
         } = walk;
         let documents = &mut found.documents;
         if self.is_whole {
@@ -111,9 +114,16 @@ impl Comparison<'_> {
             documents.unchanged = self.base.manifest().documents - documents.changed;
         }
         found.deletions.settle(self.base)?;
-        found.skipped = self.skipped(&feed, repeated);
-        found.read_seconds = feed.seconds;
         Ok(found)
+    }
+
+    /// The sources as folders of a split, if they are, which must have been cut as the knowledge base was.
+    fn split_source(&self) -> Result<Option<SplitSource>> {
+        let folders = split_source(self.options)?;
+        if let Some(folders) = &folders {
+            folders.check_splitting(self.splitting)?;
+        }
+        Ok(folders)
     }
 
     fn open(&self) -> Result<Feed<'_>> {
@@ -125,20 +135,15 @@ impl Comparison<'_> {
         options.known = Some(known);
         Feed::open(&self.options.sources, self.reading, options, self.context)
     }
+}
 
-    fn skipped(&self, feed: &Feed<'_>, repeated: u64) -> BTreeMap<String, u64> {
-        let skipped = feed.summary().skipped();
-        let mut skipped: BTreeMap<String, u64> =
-            skipped.map(|(reason, n)| (reason.to_owned(), n)).collect();
-        if repeated > 0 {
-            skipped.insert("repeated keys".into(), repeated);
-            let message = format!(
-                "{repeated} documents are left out because an earlier one of the source has their key"
-            );
-            self.context.reporter.warn(&message);
-        }
-        skipped
-    }
+/// The folders of a split among the options, unless a format was named.
+///
+/// # Errors
+/// As [`SplitSource::find`].
+pub(super) fn split_source(options: &RefreshOptions) -> Result<Option<SplitSource>> {
+    // What the build read was of another format; a folder of a split tells by itself what it is.
+    SplitSource::find(&options.sources, options.format.unwrap_or_default())
 }
 
 /// The reading under way.
@@ -171,41 +176,81 @@ impl<'a> Walk<'a> {
         })
     }
 
+    fn read_documents(&mut self, mut feed: Feed<'_>, sink: &mut Sink<'_>) -> Result<()> {
+        while let Some(item) = feed.next_item()? {
+            self.take(item, &mut feed, sink)?;
+        }
+        let skipped = feed.summary().skipped();
+        self.found.skipped = skipped.map(|(reason, n)| (reason.to_owned(), n)).collect();
+        self.found.read_seconds = feed.seconds;
+        self.note_repeated();
+        Ok(())
+    }
+
+    fn read_folders(&mut self, folders: &SplitSource, sink: &mut Sink<'_>) -> Result<()> {
+        let limit = self.comparison.reading.limit.unwrap_or(u64::MAX);
+        let mut n_documents = 0;
+        folders.each_document(self.comparison.context, |document, passages| {
+            if n_documents < limit && self.meet(&document.key) {
+                n_documents += 1;
+                let known = self.comparison.known.get(&document.key).copied();
+                if known.is_some_and(|known| known.hash == document.hash) {
+                    self.found.documents.unchanged += 1;
+                } else {
+                    self.take_changed(&document, &passages, known, sink)?;
+                }
+            }
+            Ok(n_documents < limit)
+        })?;
+        self.note_repeated();
+        Ok(())
+    }
+
+    /// Notes that a document is in the source; `false` when an earlier one had its key.
+    fn meet(&mut self, key: &str) -> bool {
+        if !self.keys.insert(key) {
+            self.repeated += 1;
+            return false;
+        }
+        if let Some(Known { place, .. }) = self.comparison.known.get(key) {
+            self.seen[place.part as usize].delete(place.row as usize);
+        }
+        true
+    }
+
     fn take(&mut self, item: Item, feed: &mut Feed<'_>, sink: &mut Sink<'_>) -> Result<()> {
         let key = match &item {
             Item::Document(document) => &document.key,
             Item::Unchanged(key) => key,
         };
-        if !self.keys.insert(key) {
-            self.repeated += 1;
+        let known = self.comparison.known.get(key).copied();
+        if !self.meet(key) {
             return Ok(());
         }
-        let known = self.comparison.known.get(key).copied();
-        if let Some(Known { place, .. }) = known {
-            self.seen[place.part as usize].delete(place.row as usize);
-        }
-        match item {
-            Item::Document(document) if known.is_none_or(|known| !known.is(&document)) => {
-                self.take_changed(&document, known, feed, sink)
-            }
+        let document = match item {
+            Item::Document(document) if known.is_none_or(|known| !known.is(&document)) => document,
             _ => {
                 self.found.documents.unchanged += 1;
                 feed.passed(sink.n_passages());
-                Ok(())
+                return Ok(());
             }
+        };
+        if feed.format() == Format::MediaWiki {
+            check_wiki(&mut self.found.wiki, &document)?;
         }
+        let passages = self.splitter.split(&document);
+        self.take_changed(&DocumentMeta::from(&document), &passages, known, sink)?;
+        feed.used(passages.len(), sink.n_passages());
+        Ok(())
     }
 
     fn take_changed(
         &mut self,
-        document: &Document,
+        document: &DocumentMeta,
+        passages: &[Passage],
         known: Option<Known>,
-        feed: &mut Feed<'_>,
         sink: &mut Sink<'_>,
     ) -> Result<()> {
-        if feed.format() == Format::MediaWiki {
-            check_wiki(&mut self.found.wiki, document)?;
-        }
         let documents = &mut self.found.documents;
         match known {
             Some(known) => {
@@ -214,13 +259,22 @@ impl<'a> Walk<'a> {
             }
             None => documents.added += 1,
         }
-        let passages = self.splitter.split(document);
-        for passage in &passages {
+        for passage in passages {
             *self.found.wanted.entry(passage.content_hash()).or_default() += 1;
         }
-        sink.push(document, &passages)?;
-        feed.used(passages.len(), sink.n_passages());
-        Ok(())
+        sink.push(document, passages)
+    }
+
+    /// Tells of documents whose key an earlier one had.
+    fn note_repeated(&mut self) {
+        let repeated = self.repeated;
+        if repeated > 0 {
+            self.found.skipped.insert("repeated keys".into(), repeated);
+            let message = format!(
+                "{repeated} documents are left out because an earlier one of the source has their key"
+            );
+            self.comparison.context.reporter.warn(&message);
+        }
     }
 }
 

@@ -31,16 +31,23 @@ pub struct RemoveOptions {
 }
 
 /// Deletes documents with their passages and commits the next snapshot. Keys and titles that no document
-/// has are told in the report.
+/// has are told in the report. The same call again commits nothing and tells that none of them is there.
 ///
 /// # Errors
 /// [`Error::NoSuchDocument`] when none of them is there; what the store gives.
 pub fn remove(path: &Path, options: &RemoveOptions, context: &Context<'_>) -> Result<UpdateReport> {
+    remove_in(&Store::open(path)?, options, context)
+}
+
+pub(crate) fn remove_in(
+    store: &Store,
+    options: &RemoveOptions,
+    context: &Context<'_>,
+) -> Result<UpdateReport> {
     let started = Instant::now();
-    let store = Store::open(path)?;
     if options.dry_run {
         let base = store.current()?;
-        let mut found = Found::search(&base, options)?.or_none(path)?;
+        let mut found = Found::search(&base, options)?.or_none(store)?;
         let settled = found.settled(&base)?;
         return Ok(UpdateReport {
             snapshot: base.number(),
@@ -52,12 +59,16 @@ pub fn remove(path: &Path, options: &RemoveOptions, context: &Context<'_>) -> Re
         });
     }
     let mut writer = store.writer("ragdex remove")?;
-    let base = current(&store, writer.base())?;
+    let base = current(store, writer.base())?;
     let plan = plan(options);
     if writer.committed(&plan)?.is_some() {
-        return Ok(unchanged(&base));
+        // Done by this very command, which may have been interrupted before it could say so.
+        return Ok(UpdateReport {
+            not_found: Found::search(&base, options)?.unknown,
+            ..unchanged(&base)
+        });
     }
-    let found = Found::search(&base, options)?.or_none(path)?;
+    let found = Found::search(&base, options)?.or_none(store)?;
     if found.n_documents == 0 {
         // Nothing was named, as by an empty file of keys.
         return Ok(unchanged(&base));
@@ -173,10 +184,10 @@ impl Found {
     }
 
     /// Refuses to remove nothing.
-    fn or_none(self, path: &Path) -> Result<Self> {
+    fn or_none(self, store: &Store) -> Result<Self> {
         match self.unknown.first() {
             Some(first) if self.n_documents == 0 => Err(Error::NoSuchDocument {
-                path: path.to_owned(),
+                path: store.path(),
                 name: first.clone(),
                 more: self.unknown.len() - 1,
             }),

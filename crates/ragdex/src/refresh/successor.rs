@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::deletions::Deletions;
 use super::embed::{self, Embedding};
+use super::repeated::Repeated;
 use super::rewrite::{Policy, rewrite};
 use super::stored::{StoredVectors, Wanted, moved};
 use crate::indexes::{Graphs, make_indexes, recorded_options};
@@ -129,10 +130,11 @@ impl Successor<'_> {
     ) -> Result<(Snapshot, u64)> {
         let started = Instant::now();
         let parts = staging.parts()?;
-        let stored = self.stored(&staging, &parts)?;
+        let (stored, repeated) = self.stored(&staging, &parts)?;
         let n_embedded = Embedding {
             staging: &staging,
             stored: &stored,
+            repeated,
             encoder: self.encoder,
             shape: self.shape,
             context: self.context,
@@ -153,13 +155,21 @@ impl Successor<'_> {
         Ok((snapshot, n_embedded))
     }
 
-    fn stored(&self, staging: &Staging<'_>, parts: &[StagedPart]) -> Result<StoredVectors> {
+    /// The vectors that need no encoder, and which of the others serve more than once.
+    fn stored(
+        &self,
+        staging: &Staging<'_>,
+        parts: &[StagedPart],
+    ) -> Result<(StoredVectors, Repeated)> {
         if !self.copies {
-            return Ok(StoredVectors::none());
+            // To count the texts of a whole corpus would take memory by its size.
+            return Ok((StoredVectors::none(), Repeated::default()));
         }
         let next_passage = self.base.manifest().next_passage;
         let wanted = embed::wanted(staging, parts, next_passage)?;
-        StoredVectors::find(self.base, &wanted, self.context)
+        let stored = StoredVectors::find(self.base, &wanted, self.context)?;
+        let repeated = Repeated::of(wanted, &stored);
+        Ok((stored, repeated))
     }
 }
 
