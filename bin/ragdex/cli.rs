@@ -137,7 +137,7 @@ pub(crate) enum Command {
 ///   ragdex build enwiki enwiki-latest-pages-articles.xml.bz2 --splitter dpr \
 ///       --context-encoder facebook/dpr-ctx_encoder-multiset-base \
 ///       --question-encoder facebook/dpr-question_encoder-multiset-base
-///   ragdex build wiki psgs_w100.tsv --embeddings wikipedia_passages_{0..49}.pkl --preset dpr-multiset
+///   ragdex build wiki passages.tsv --embeddings shard-{0..49}.pickle --preset dpr-multiset
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Build {

@@ -473,9 +473,6 @@ impl Error {
             Self::NoSuchIndex { kind, .. } => {
                 format!("make it: `ragdex index KB --index {kind}`")
             }
-            Self::NothingToExpand { .. } => {
-                "search with `--index hnsw`, or leave `--expansion-search` out".into()
-            }
             Self::NoIndexLeft { .. } => "add `--index exact`, which takes no space".into(),
             Self::IndexParameters { kind, .. } => {
                 format!("build it anew: `ragdex index KB --index {kind} --restart`")
@@ -523,6 +520,42 @@ impl Error {
             Self::AlreadyBuilt { .. } => {
                 "search it as it is, or name a new folder for the new build".into()
             }
+            Self::OpenGiven { .. } => "check the path and its permissions".into(),
+            Self::Given { .. } => {
+                "JSON lines expected: passages `{\"title\", \"text\", \"score\"}`, or questions \
+                 `{\"question\", \"passages\": […], \"answers\": […]}`"
+                    .into()
+            }
+            Self::EncoderPair { .. } => {
+                "name the two encoders that were trained together, as a `--preset` does".into()
+            }
+            Self::OtherWeights { id, .. } | Self::OtherSettings { id } if id == crate::presets::MINI => {
+                "the bundled models changed: build the knowledge base anew, or use the ragdex that built it"
+                    .into()
+            }
+            Self::OtherWeights { .. } | Self::OtherSettings { .. } => {
+                "restore the checkpoint that the knowledge base was built with, or build it anew"
+                    .into()
+            }
+            Self::NotBundled { .. } => "name the models to use".into(),
+            Self::UnknownPreset { .. } => "see `ragdex models list`".into(),
+            Self::TooFewPassages { passages, .. } => {
+                format!("ask with `--n-docs {passages}` or less")
+            }
+            Self::Damaged { .. } => {
+                "copy the files named back from a backup, or build the knowledge base anew".into()
+            }
+            Self::ScanCopy { source, .. } => source.hint(),
+            Self::Threads { .. } | Self::Thread { .. } => {
+                "ask for fewer with `--threads`, or raise the limit of processes".into()
+            }
+            _ => return self.vectors_hint(),
+        })
+    }
+
+    /// The remedy of what is about vectors.
+    fn vectors_hint(&self) -> Option<String> {
+        Some(match self {
             Self::Vectors(error) => match error.hint() {
                 Some(hint) => hint,
                 None => "every row needs a vector of the encoder's width, in the order of the passages; \
@@ -538,44 +571,18 @@ impl Error {
                 "name the encoder that made the vectors, or embed anew with `--embeddings-column none`"
                     .into()
             }
-            Self::OpenGiven { .. } => "check the path and its permissions".into(),
-            Self::Given { .. } => {
-                "JSON lines expected: passages `{\"title\", \"text\", \"score\"}`, or questions \
-                 `{\"question\", \"passages\": […], \"answers\": […]}`"
-                    .into()
-            }
             Self::VectorWidth { .. } => {
                 "encode the questions with the encoder that belongs to the one of the passages: \
                  `ragdex info` names it"
                     .into()
             }
-            Self::EncoderPair { .. } => {
-                "name the two encoders that were trained together, as a `--preset` does".into()
-            }
-            Self::OtherWeights { id, .. } | Self::OtherSettings { id } if id == crate::presets::MINI => {
-                "the bundled models changed: build the knowledge base anew, or use the ragdex that built it"
-                    .into()
-            }
-            Self::OtherWeights { .. } | Self::OtherSettings { .. } => {
-                "restore the checkpoint that the knowledge base was built with, or build it anew"
-                    .into()
-            }
-            Self::NotBundled { .. } => "name the models to use".into(),
             Self::NoEncoder { .. } => {
                 "search for vectors with `--vectors FILE`, or name the encoder that belongs to these: \
                  `--question-encoder`; a refresh needs `--context-encoder`, and embeds everything anew"
                     .into()
             }
-            Self::UnknownPreset { .. } => "see `ragdex models list`".into(),
-            Self::TooFewPassages { passages, .. } => {
-                format!("ask with `--n-docs {passages}` or less")
-            }
-            Self::Damaged { .. } => {
-                "copy the files named back from a backup, or build the knowledge base anew".into()
-            }
-            Self::ScanCopy { source, .. } => source.hint(),
-            Self::Threads { .. } | Self::Thread { .. } => {
-                "ask for fewer with `--threads`, or raise the limit of processes".into()
+            Self::NothingToExpand { .. } => {
+                "search with `--index hnsw`, or leave `--expansion-search` out".into()
             }
             _ => return None,
         })

@@ -89,7 +89,10 @@ impl OpenVectors<'_> {
         let row = row_of(n, left_out);
         let before = left_out.partition_point(|left_out| *left_out < row);
         let rows = match &self.files {
-            Some(files) => Rows::Files(files.starting_at(row).map_err(Error::Vectors)?),
+            Some(files) => {
+                let rows = files.starting_at(row).map_err(Error::Vectors)?;
+                Rows::Files(Box::new(rows))
+            }
             None => Rows::Split(SplitRows::open(&self.taken.files, self.shape.dim, row)?),
         };
         Ok(PassageVectors {
@@ -120,7 +123,7 @@ pub(crate) struct PassageVectors<'a> {
 
 /// Vectors by row.
 enum Rows<'a> {
-    Files(VectorRows<'a>),
+    Files(Box<VectorRows<'a>>),
     Split(SplitRows),
 }
 

@@ -79,7 +79,7 @@ impl TakeOver<'_> {
         let mut writer = self.staging.embeddings_writer(part, self.shape);
         let mut vector = Vec::with_capacity(dim);
         for _ in 0..part.n_passages() {
-            let name = names.as_mut().and_then(|names| names.next()).transpose()?;
+            let name = names.as_mut().and_then(Iterator::next).transpose()?;
             vector.clear();
             if !rows.next_into(name.as_ref(), &mut vector)? {
                 break;
