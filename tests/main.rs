@@ -21,6 +21,7 @@ mod json;
 mod kill;
 mod models;
 mod parity;
+mod presets;
 mod readers;
 mod refresh;
 mod sample;
