@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::json::check;
 use crate::util::{Dir, Printed, repository};
 
 fn golden(name: &str) -> String {
@@ -419,4 +420,102 @@ fn tensor(file: &[u8], name: &str) -> Vec<f32> {
     let numbers = &file[8 + length..][place(0)..place(1)];
     let number = |bytes: &[u8]| f32::from_le_bytes(*bytes.first_chunk().unwrap());
     numbers.chunks_exact(4).map(number).collect()
+}
+
+/// Asks the bundled model about one passage.
+fn ask_of_heron(dir: &Dir, more: &[&str]) -> Printed {
+    let passage =
+        json!({"title": "Heron", "text": "The heron is a bird that eats fish and frogs."});
+    dir.write("heron.jsonl", lines(&[passage]));
+    let arguments = [
+        "answer",
+        "--passages",
+        "heron.jsonl",
+        "what does the heron eat?",
+    ];
+    dir.ragdex(arguments.iter().chain(more)).succeeds()
+}
+
+#[test]
+fn an_answer_that_the_model_is_not_sure_of_is_held_back_and_the_passages_are_not() {
+    let dir = Dir::new();
+    let ask = |least: &str| {
+        let printed = ask_of_heron(&dir, &["--json", "--min-confidence", least]);
+        printed.json().remove(0)
+    };
+    let (given, held) = (ask("0"), ask("1"));
+    for line in [&given, &held] {
+        check("answer", line);
+    }
+    assert_eq!(
+        (&given["answered"], &held["answered"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(given["answer"], given["candidates"][0]["text"]);
+    assert_eq!(held["answer"], "");
+    assert_eq!(held["candidates"], given["candidates"]);
+    assert_eq!(held["confidence"], given["confidence"]);
+    assert_ne!(given["passages"][0]["answer_spans"], json!([]));
+    assert_eq!(held["passages"][0]["answer_spans"], json!([]));
+    assert_eq!(
+        held["passages"][0]["posterior"],
+        given["passages"][0]["posterior"]
+    );
+
+    let text = ask_of_heron(&dir, &["--min-confidence", "1"]).stdout;
+    let guess = given["answer"].as_str().unwrap();
+    for part in [
+        "no answer found in these passages",
+        guess,
+        "below 1.00",
+        "1. Heron",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+#[test]
+fn confidence_is_the_geometric_mean_of_the_probabilities_of_the_tokens() {
+    let dir = Dir::new();
+    let found = ask_of_heron(&dir, &["--json"]).json().remove(0);
+    let provenance = found["candidates"][0]["provenance"].as_array().unwrap();
+    // The first is the begin token, which says nothing.
+    let logs = provenance[1..]
+        .iter()
+        .map(|token| token["probability"].as_f64().unwrap().ln());
+    let mean = (logs.clone().sum::<f64>() / logs.count() as f64).exp();
+    let confidence = found["confidence"].as_f64().unwrap();
+    assert!((confidence - mean).abs() < 1e-5, "{confidence}, {mean}");
+    assert_eq!(found["candidates"][0]["confidence"], found["confidence"]);
+}
+
+#[test]
+fn models_that_are_not_the_bundled_one_give_every_answer() {
+    let dir = Dir::new();
+    dir.write("given.jsonl", lines(&questions()));
+    for model in ["rag-token", "rag-sequence"] {
+        for line in answer(&dir, model, &["--num-beams=2"]).json() {
+            check("answer", &line);
+            assert_eq!(
+                (&line["answered"], &line["min_confidence"]),
+                (&json!(true), &json!(0.0))
+            );
+            let confidence = line["confidence"].as_f64().unwrap();
+            assert!(confidence > 0.0 && confidence <= 1.0, "{confidence}");
+        }
+    }
+}
+
+#[test]
+fn a_confidence_is_a_number_from_0_to_1() {
+    let dir = Dir::new();
+    for wrong in ["1.5", "-0.1", "nan", "high"] {
+        let option = format!("--min-confidence={wrong}");
+        let printed = dir.ragdex(["answer", "kb", "who?", &option]).exits(2);
+        assert!(
+            printed.stderr.contains("a number from 0 to 1"),
+            "{}",
+            printed.stderr
+        );
+    }
 }

@@ -51,15 +51,18 @@ const TERMINAL: [&str; 6] = [
     "anstyle",
 ];
 
-fn dependencies() -> BTreeMap<String, Vec<String>> {
+fn packages() -> Vec<Value> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
         .current_dir(repository(""))
         .output()
         .unwrap();
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
-    packages.iter().map(normal_dependencies).collect()
+    metadata["packages"].as_array().unwrap().clone()
+}
+
+fn dependencies() -> BTreeMap<String, Vec<String>> {
+    packages().iter().map(normal_dependencies).collect()
 }
 
 fn normal_dependencies(package: &Value) -> (String, Vec<String>) {
@@ -100,5 +103,23 @@ fn only_the_root_package_knows_the_terminal() {
             name == "ragdex-cli" || terminal.is_empty(),
             "{name}: {terminal:?}"
         );
+    }
+}
+
+#[test]
+fn what_is_published_needs_nothing_that_is_not() {
+    let is_private = |package: &Value| package["publish"] == Value::Array(Vec::new());
+    let packages = packages();
+    let (private, public): (Vec<&Value>, Vec<&Value>) =
+        packages.iter().partition(|p| is_private(p));
+    let private: Vec<&str> = private
+        .iter()
+        .map(|p| p["name"].as_str().unwrap())
+        .collect();
+    // A package may have 10 MB; the bundled models have 31.
+    assert!(private.contains(&"ragdex-sample"), "{private:?}");
+    for (name, uses) in public.into_iter().map(normal_dependencies) {
+        let wanting = uses.iter().find(|other| private.contains(&&***other));
+        assert_eq!(wanting, None, "{name}");
     }
 }

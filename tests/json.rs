@@ -93,7 +93,7 @@ fn every_result_fits_its_schema() {
     let verify = dir.ragdex(["verify", "kb", "--json"]).succeeds().json();
     check("verify", &verify[0]);
     let models = dir.ragdex(["models", "list", "--json"]).succeeds().json();
-    assert_eq!(models.len(), 5);
+    assert_eq!(models.len(), 9);
     for preset in &models {
         check("models", preset);
     }

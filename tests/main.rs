@@ -24,6 +24,7 @@ mod kill;
 mod models;
 mod new_encoder;
 mod parity;
+mod presets;
 mod readers;
 mod refresh;
 mod sample;

@@ -92,7 +92,7 @@ fn the_questions_are_answered_from_the_right_articles() {
     let lines: Vec<&str> = questions.iter().map(|q| &*q.text).collect();
     let input = lines.join("\n");
     let answers = dir
-        .ragdex(["answer", "kb", "--json"])
+        .ragdex(["answer", "kb", "--json", "--min-confidence", "0"])
         .exits_given(input.as_bytes(), 0)
         .json();
     assert_eq!(answers.len(), questions.len());
@@ -118,4 +118,52 @@ fn the_questions_are_answered_from_the_right_articles() {
     );
     assert!(share(right) >= ANSWERED_FLOOR, "answered right: {right}");
     assert!(share(first) >= FIRST_FLOOR, "ranked first: {first}");
+}
+
+/// What the bundled models may weigh together, in bytes.
+const MOST_BYTES: u64 = 32_000_000;
+
+#[test]
+fn the_bundled_models_are_small_and_the_ones_that_their_page_names() {
+    let folder = repository("crates/sample/models/mini");
+    let entries = std::fs::read_dir(&folder).unwrap();
+    let bytes: u64 = entries
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .sum();
+    assert!(bytes <= MOST_BYTES, "{bytes}");
+    let page = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let dir = Dir::new();
+    let parts = dir
+        .ragdex(["models", "info", "mini", "--json"])
+        .succeeds()
+        .json();
+    assert_eq!(parts.len(), 2);
+    for part in parts {
+        let sum = part["sha256"].as_str().unwrap();
+        assert!(page.contains(&format!("| `{sum}` |")), "{sum}");
+    }
+}
+
+#[test]
+fn a_knowledge_base_names_the_bundled_models_with_their_checksums() {
+    let dir = Dir::new();
+    dir.write("a.txt", "The heron is a bird.");
+    dir.ragdex(["build", "kb", "a.txt"]).succeeds();
+    let models = dir
+        .ragdex(["models", "info", "mini", "--json"])
+        .succeeds()
+        .json();
+    let info = dir
+        .ragdex(["info", "kb", "--json"])
+        .succeeds()
+        .json()
+        .remove(0);
+    let (encoder, generator) = (&models[0]["sha256"], &models[1]["sha256"]);
+    assert_eq!(&info["encoder"]["context"]["sha256"], encoder);
+    assert_eq!(&info["generator_sha256"], generator);
+    let text = dir.ragdex(["info", "kb"]).succeeds().stdout;
+    for sum in [encoder, generator] {
+        let line = format!("ragdex/mini sha256 {}", sum.as_str().unwrap());
+        assert!(text.contains(&line), "{line} in {text}");
+    }
 }

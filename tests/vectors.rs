@@ -49,7 +49,7 @@ fn build(dir: &Dir, kb: &str, source: &str, more: &[&str]) -> Value {
 }
 
 /// The vectors of a knowledge base, in order.
-fn vectors(dir: &Dir, kb: &str) -> Vec<Vec<f32>> {
+pub(crate) fn vectors(dir: &Dir, kb: &str) -> Vec<Vec<f32>> {
     let mut found = Vec::new();
     for (name, _) in files(&dir.path(&format!("{kb}/embeddings"))) {
         let file = File::open(dir.path(&format!("{kb}/embeddings/{name}"))).unwrap();

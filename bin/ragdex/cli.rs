@@ -6,11 +6,13 @@ mod export;
 mod history;
 mod index;
 mod models;
+mod preset;
 mod refresh;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ragdex::presets::Preset;
 
 pub(crate) use self::answer::{Answer, RagKind};
 pub(crate) use self::embed::Embed;
@@ -134,6 +136,7 @@ pub(crate) enum Command {
 ///
 /// Examples:
 ///   ragdex build notes-kb ~/notes
+///   ragdex build notes-kb ~/notes --preset bge-base
 ///   ragdex build enwiki enwiki-latest-pages-articles.xml.bz2 --splitter dpr \
 ///       --context-encoder facebook/dpr-ctx_encoder-multiset-base \
 ///       --question-encoder facebook/dpr-question_encoder-multiset-base
@@ -366,8 +369,10 @@ pub(crate) struct Splitting {
     next_help_heading = "Models (hub id such as `facebook/dpr-ctx_encoder-single-nq-base`, or a folder)"
 )]
 pub(crate) struct ModelOptions {
-    /// A named set of models [default: mini, the bundled one].
-    #[arg(long, value_enum)]
+    /// A named set of models, with their pooling, prompts and length [default: mini]. Models that are not on
+    /// this machine are fetched. With `--context-encoder DIR`, how the set reads texts holds for a copy of its
+    /// encoder, or one tuned from it.
+    #[arg(long, value_name = "NAME", value_parser = preset::parser())]
     pub preset: Option<Preset>,
     /// The encoder of passages; also of questions when none is named.
     #[arg(long, value_name = "ID_OR_DIR")]
@@ -382,21 +387,6 @@ pub(crate) struct ModelOptions {
     /// machine that finds the same passages. Recorded: questions are encoded alike.
     #[arg(long, value_name = "KIND", default_value_t)]
     pub precision: ragdex::PrecisionChoice,
-}
-
-/// Named sets of models.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Preset {
-    /// The bundled models: small, Apache-2.0.
-    Mini,
-    /// DPR trained on Natural Questions (CC BY-NC 4.0).
-    DprSingleNq,
-    /// DPR trained on several question sets (CC BY-NC 4.0).
-    DprMultiset,
-    /// RAG-Token trained on Natural Questions, with its question encoder.
-    RagTokenNq,
-    /// RAG-Sequence trained on Natural Questions, with its question encoder.
-    RagSequenceNq,
 }
 
 /// Number formats of stored vectors.
@@ -425,7 +415,7 @@ pub(crate) struct Search {
     /// Search for the rows of a file in place of questions: NumPy `(n, dim)` in f16, f32 or f64, in C order; a flat
     /// FAISS index; Parquet or Arrow with a column `embeddings` of lists; a pickled shard of DPR, of which nothing is
     /// executed. No encoder is loaded; the vectors must come from the one that belongs to the encoder of the passages.
-    #[arg(long, value_name = "FILE", conflicts_with = "question_encoder")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["question_encoder", "preset"])]
     pub vectors: Option<PathBuf>,
     /// How many passages to show for each.
     #[arg(short, default_value = "10", value_name = "K")]
@@ -434,8 +424,12 @@ pub(crate) struct Search {
     #[arg(long, value_name = "N")]
     pub snapshot: Option<u64>,
     /// The encoder of questions, in place of the recorded one.
-    #[arg(long, value_name = "ID_OR_DIR")]
+    #[arg(long, value_name = "ID_OR_DIR", conflicts_with = "preset")]
     pub question_encoder: Option<String>,
+    /// Take the encoder of questions of a named set of models, which is fetched when it is not on this machine:
+    /// for knowledge bases that were built elsewhere.
+    #[arg(long, value_name = "NAME", value_parser = preset::parser(), hide_possible_values = true)]
+    pub preset: Option<Preset>,
     #[command(flatten)]
     pub searched: Searched,
 }

@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use ragdex::results::{
-    AnswerResult, BuildReport, EmbedEstimate, EmbedReport, FoundPassage, IndexInfo, IndexReport,
-    Info, ScoreResult, SearchResult, SourcePassage, SplitReport, SplitSummary,
+    AnswerResult, BuildReport, EmbedEstimate, EmbedReport, EncoderPairInfo, FoundPassage,
+    IndexInfo, IndexReport, Info, ScoreResult, SearchResult, SourcePassage, SplitReport,
+    SplitSummary,
 };
 use serde::Serialize;
 
@@ -208,7 +209,9 @@ impl Output {
         let out = &mut anstream::stdout().lock();
         writeln!(out, "{TITLE}{}{TITLE:#}", printable(&result.question))?;
         let answer = printable(&result.answer);
-        if answer.is_empty() {
+        if !result.answered {
+            writeln!(out, "{}", unsure(result))?;
+        } else if answer.is_empty() {
             writeln!(out, "{FAINT}(no answer){FAINT:#}")?;
         } else {
             writeln!(out, "{ANSWER}{answer}{ANSWER:#}")?;
@@ -282,13 +285,20 @@ impl Output {
             "vectors           {} × {}",
             info.dimension, info.vectors
         )?;
-        writeln!(out, "context encoder   {}", name(&info.encoder.context))?;
-        writeln!(out, "question encoder  {}", name(&info.encoder.question))?;
+        let EncoderPairInfo { context, question } = &info.encoder;
+        for (role, encoder) in [("context encoder", context), ("question encoder", question)] {
+            model(out, role, name(encoder), encoder["sha256"].as_str())?;
+        }
         if let Some(sum) = info.encoder.context["tokenizer_sha256"].as_str() {
             writeln!(out, "tokenizer         sha256 {sum}")?;
         }
         if let Some(generator) = &info.generator {
-            writeln!(out, "generator         {generator}")?;
+            model(
+                out,
+                "generator",
+                generator,
+                info.generator_sha256.as_deref(),
+            )?;
         }
         for index in &info.indexes {
             writeln!(out, "index             {}", described(index))?;
@@ -324,6 +334,14 @@ impl Output {
         let after = if shown.end < words.len() { " …" } else { "" };
         let body: Vec<String> = words[shown].iter().map(Word::styled).collect();
         writeln!(out, "     {before}{}{after}", body.join(" "))
+    }
+}
+
+/// Prints the name of a model and the checksum of its weights.
+fn model(out: &mut impl Write, role: &str, name: &str, sha256: Option<&str>) -> io::Result<()> {
+    match sha256 {
+        Some(sum) => writeln!(out, "{role:<17} {name} {FAINT}sha256 {sum}{FAINT:#}"),
+        None => writeln!(out, "{role:<17} {name}"),
     }
 }
 
@@ -377,6 +395,17 @@ fn described(index: &IndexInfo) -> String {
     format!("{kind} ({files}; searching without the disk takes {memory:.1} MB of memory){found}")
 }
 
+/// Says that no answer is given, and what it would have been.
+fn unsure(result: &AnswerResult) -> String {
+    let best = result.candidates.first();
+    let guess = printable(best.map_or("", |best| best.text.trim()));
+    let (found, least) = (result.confidence, result.min_confidence);
+    format!(
+        "no answer found in these passages {FAINT}(best guess: {guess}; confidence {found:.2}, below \
+         {least:.2}){FAINT:#}"
+    )
+}
+
 /// Prints where each token of the answer comes from: passages by their rank.
 fn provenance(out: &mut impl Write, result: &AnswerResult) -> io::Result<()> {
     let Some(best) = result.candidates.first() else {
@@ -384,8 +413,8 @@ fn provenance(out: &mut impl Write, result: &AnswerResult) -> io::Result<()> {
     };
     for token in &best.provenance {
         let text = format!("{:?}", token.text);
-        let shares = largest(&token.passages);
-        writeln!(out, "     {FAINT}{text:<16} {shares}{FAINT:#}")?;
+        let (p, shares) = (token.probability, largest(&token.passages));
+        writeln!(out, "     {FAINT}{text:<16} p {p:.2}; {shares}{FAINT:#}")?;
     }
     Ok(())
 }

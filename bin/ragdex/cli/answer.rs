@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use ragdex::presets::Preset;
+
+use super::preset;
 
 use super::Searched;
 
@@ -60,10 +63,20 @@ pub(crate) struct Answer {
     /// The encoder of questions, in place of the recorded one.
     #[arg(long, value_name = "ID_OR_DIR")]
     pub question_encoder: Option<String>,
+    /// Take the encoder of questions of a named set of models, and its generator if it has one, in place of the
+    /// recorded ones; they are fetched when they are not on this machine.
+    #[arg(long, value_name = "NAME", value_parser = preset::parser(), hide_possible_values = true)]
+    pub preset: Option<Preset>,
     /// Only words that continue a run of words of a passage, in its own spelling [default: true for the
     /// bundled model, false for others].
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub grounded: Option<bool>,
+    /// Give no answer that the model is less sure of, from 0 to 1, and say so; the best passages are shown all the
+    /// same, and `--json` keeps the answer among the candidates. Confidence is the geometric mean of the
+    /// probabilities of the answer's tokens; 0 gives every answer [default: 0.2 for the bundled model, 0 for
+    /// others].
+    #[arg(long, value_name = "X", value_parser = confidence)]
+    pub min_confidence: Option<f64>,
     /// RAG-Sequence: score every hypothesis under every passage [default: true]; false is the faster way of
     /// the paper, which asks only the passages that proposed it.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -79,6 +92,13 @@ pub(crate) struct Answer {
     pub searched: Searched,
     #[command(flatten)]
     pub generation: Generation,
+}
+
+/// Reads a confidence.
+fn confidence(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok();
+    let within = number.filter(|number| (0.0..=1.0).contains(number));
+    within.ok_or_else(|| "a number from 0 to 1 expected".to_owned())
 }
 
 /// How passages are combined into one answer.

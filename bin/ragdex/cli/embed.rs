@@ -4,8 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
+use ragdex::presets::Preset;
 
-use super::{Preset, VectorFormat};
+use super::{VectorFormat, preset};
 
 /// Embed only: compute the vectors of the passages that `split` wrote, on one machine or many.
 ///
@@ -56,8 +57,10 @@ pub(crate) struct Embed {
     next_help_heading = "Encoder (hub id such as `facebook/dpr-ctx_encoder-single-nq-base`, or a folder)"
 )]
 pub(crate) struct EncoderOptions {
-    /// A named set of models, whose encoder of passages is taken [default: mini, the bundled one].
-    #[arg(long, value_enum)]
+    /// A named set of models, whose encoder of passages is taken with its pooling, prompt and length [default:
+    /// mini]. It is fetched when it is not on this machine. With `--context-encoder DIR`, how the set reads texts
+    /// holds for a copy of its encoder, or one tuned from it.
+    #[arg(long, value_name = "NAME", value_parser = preset::parser())]
     pub preset: Option<Preset>,
     /// The encoder of passages.
     #[arg(long, value_name = "ID_OR_DIR")]

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use ragdex::presets::Preset;
 
-use super::RagKind;
+use super::{RagKind, preset};
 
 /// List, fetch, look at and convert models.
 ///
@@ -17,8 +18,8 @@ use super::RagKind;
 /// `HF_HUB_OFFLINE=1` forbids the network.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Models {
-    /// List the presets and the models in the cache: licence, size, revision, and whether they are on
-    /// this machine.
+    /// List the presets and the models in the cache: licence and whether it allows commercial use, pooling and
+    /// prompts, size, revision, and whether they are on this machine.
     List,
     Pull(Pull),
     Info(ModelInfo),
@@ -31,6 +32,7 @@ pub(crate) enum Models {
 /// Ctrl-C or a cut connection the same command goes on where it stopped.
 ///
 /// Examples:
+///   ragdex models pull --preset minilm
 ///   ragdex models pull sentence-transformers/all-MiniLM-L6-v2
 ///   ragdex models pull facebook/dpr-ctx_encoder-multiset-base \
 ///       facebook/dpr-question_encoder-multiset-base
@@ -39,10 +41,13 @@ pub(crate) enum Models {
 #[command(verbatim_doc_comment)]
 pub(crate) struct Pull {
     /// Models of the hub.
-    #[arg(required = true, value_name = "ID")]
+    #[arg(required_unless_present = "preset", value_name = "ID")]
     pub models: Vec<String>,
+    /// Every model of a named set.
+    #[arg(long, value_name = "NAME", value_parser = preset::parser())]
+    pub preset: Option<Preset>,
     /// A branch, a tag or a commit.
-    #[arg(long, value_name = "REVISION")]
+    #[arg(long, value_name = "REVISION", conflicts_with = "preset")]
     pub revision: Option<String>,
 }
 

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
+use ragdex::presets::Preset;
+
+use super::preset;
 
 /// Bring a knowledge base up to date: SOURCE is the whole corpus as it is now.
 ///
@@ -19,8 +22,12 @@ use clap::Args;
 ///   ragdex refresh notes-kb ~/notes
 ///   ragdex refresh enwiki enwiki-20261101-pages-articles.xml.bz2
 ///   ragdex refresh notes-kb --context-encoder sentence-transformers/all-MiniLM-L6-v2
+///   ragdex refresh notes-kb ~/notes --preset minilm
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    verbatim_doc_comment,
+    group = ArgGroup::new("encoder").multiple(true).args(["preset", "context_encoder"])
+)]
 pub(crate) struct Refresh {
     #[command(flatten)]
     pub update: Update,
@@ -35,16 +42,15 @@ pub(crate) struct Refresh {
     /// again, and searched when all are done; older snapshots keep their vectors.
     #[arg(long, value_name = "ID_OR_DIR")]
     pub context_encoder: Option<String>,
+    /// The same with the encoders of a named set of models, and their pooling, prompts and length; with
+    /// `--context-encoder DIR` for a copy of its encoder.
+    #[arg(long, value_name = "NAME", value_parser = preset::parser())]
+    pub preset: Option<Preset>,
     /// The encoder of questions that belongs to `--context-encoder`.
-    #[arg(long, value_name = "ID_OR_DIR", requires = "context_encoder")]
+    #[arg(long, value_name = "ID_OR_DIR", requires = "encoder")]
     pub question_encoder: Option<String>,
     /// What the new encoders compute in.
-    #[arg(
-        long,
-        value_name = "KIND",
-        default_value_t,
-        requires = "context_encoder"
-    )]
+    #[arg(long, value_name = "KIND", default_value_t, requires = "encoder")]
     pub precision: ragdex::PrecisionChoice,
 }
 

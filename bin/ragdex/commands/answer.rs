@@ -216,20 +216,28 @@ fn options(args: &Answer) -> anyhow::Result<AnswerOptions> {
     for (name, value) in args.generation.given() {
         generation.set(name, value).map_err(ragdex::Error::from)?;
     }
+    let preset = args.preset.as_ref();
     Ok(AnswerOptions {
         model: args.model.map(|model| match model {
             cli::RagKind::RagToken => RagKind::Token,
             cli::RagKind::RagSequence => RagKind::Sequence,
         }),
         n_docs: args.n_docs.map(std::num::NonZero::get),
-        generator: args.generator.clone(),
-        question_encoder: args.question_encoder.clone(),
+        generator: args
+            .generator
+            .clone()
+            .or(preset.and_then(|p| p.generator.clone())),
+        question_encoder: args
+            .question_encoder
+            .clone()
+            .or(preset.map(|p| p.question_encoder.clone())),
         index: args.searched.index.map(ragdex::IndexKind::from),
         expansion_search: args.searched.expansion_search,
         grounded: args.grounded,
         thorough: args.thorough,
         do_deduplication: args.do_deduplication,
         generator_precision: args.generator_precision,
+        min_confidence: args.min_confidence,
         generation,
     })
 }

@@ -20,7 +20,7 @@ pub(crate) fn run(app: &App, args: &Build) -> anyhow::Result<()> {
             "which encoder made the vectors is not known: search with `--vectors`, or with the encoder of questions \
              that belongs to it as `--question-encoder`",
         );
-    } else if args.models.preset != Some(cli::Preset::Mini) {
+    } else if !args.models.preset.as_ref().is_some_and(Preset::is_bundled) {
         warn_of_bundled(app, &options.models);
     }
     let report = build(app, &args.kb, &options)?;
@@ -46,8 +46,8 @@ fn warn_of_bundled(app: &App, models: &ModelNames) {
     let bundled: Vec<&str> = bundled.map(|(role, _)| role).collect();
     if !bundled.is_empty() {
         app.reporter.warn(&format!(
-            "the small bundled model serves as {}; better ones: `ragdex models list`, or a \
-             sentence-transformers folder as `--context-encoder`",
+            "the small bundled model serves as {}; better ones: `--preset minilm` and others of `ragdex models \
+             list`, or a sentence-transformers folder as `--context-encoder`",
             bundled.join(" and ")
         ));
     }
@@ -116,18 +116,12 @@ pub(crate) fn element(format: cli::VectorFormat) -> Element {
     }
 }
 
-/// The models of the preset, each replaced by the one named for it. A passage encoder named alone
-/// encodes questions too, as sentence-transformers do.
 fn models(args: &cli::ModelOptions) -> ModelNames {
-    let preset: Option<Preset> = args.preset.map(preset);
-    let mut names = preset.map_or_else(ModelNames::default, ModelNames::from);
-    if let Some(context) = &args.context_encoder {
-        names.context_encoder.clone_from(context);
-        names.question_encoder.clone_from(context);
-    }
-    if let Some(question) = &args.question_encoder {
-        names.question_encoder.clone_from(question);
-    }
+    let mut names = encoders(
+        args.preset.as_ref(),
+        args.context_encoder.as_deref(),
+        args.question_encoder.as_deref(),
+    );
     if let Some(generator) = &args.generator {
         names.generator.clone_from(generator);
     }
@@ -135,14 +129,22 @@ fn models(args: &cli::ModelOptions) -> ModelNames {
     names
 }
 
-/// The set of models of a name.
-pub(crate) fn preset(name: cli::Preset) -> Preset {
-    let place = match name {
-        cli::Preset::Mini => 0,
-        cli::Preset::DprSingleNq => 1,
-        cli::Preset::DprMultiset => 2,
-        cli::Preset::RagTokenNq => 3,
-        cli::Preset::RagSequenceNq => 4,
-    };
-    ragdex::presets::PRESETS[place]
+/// The models of the preset, the encoders replaced by those named. A passage encoder named alone encodes
+/// questions too, as sentence-transformers do.
+pub(crate) fn encoders(
+    preset: Option<&Preset>,
+    context: Option<&str>,
+    question: Option<&str>,
+) -> ModelNames {
+    let mut names = preset
+        .cloned()
+        .map_or_else(ModelNames::default, ModelNames::from);
+    if let Some(context) = context {
+        context.clone_into(&mut names.context_encoder);
+        context.clone_into(&mut names.question_encoder);
+    }
+    if let Some(question) = question {
+        question.clone_into(&mut names.question_encoder);
+    }
+    names
 }

@@ -1,12 +1,12 @@
 //! `ragdex embed`.
 
+use ragdex::EmbedJob;
 use ragdex::presets::MINI;
 use ragdex::results::EmbedReport;
-use ragdex::{EmbedJob, ModelNames};
 
 use crate::App;
 use crate::cli::Embed;
-use crate::commands::build::{element, preset};
+use crate::commands::build::{element, encoders};
 use crate::memory;
 
 /// Embeds, or tells what it would take, and prints that.
@@ -14,8 +14,8 @@ pub(crate) fn run(app: &App, args: &Embed) -> anyhow::Result<()> {
     let job = job(args);
     if args.encoder.preset.is_none() && job.encoder == MINI {
         app.reporter.warn(
-            "the small bundled model serves as encoder; better ones: `ragdex models list`, or a \
-             sentence-transformers folder as `--context-encoder`",
+            "the small bundled model serves as encoder; better ones: `--preset minilm` and others of `ragdex \
+             models list`, or a sentence-transformers folder as `--context-encoder`",
         );
     }
     let folder = args.dir.to_string_lossy();
@@ -34,12 +34,16 @@ pub(crate) fn run(app: &App, args: &Embed) -> anyhow::Result<()> {
 }
 
 fn job(args: &Embed) -> EmbedJob {
-    let named = args.encoder.preset.map(preset);
-    let named = named.map_or_else(ModelNames::default, ModelNames::from);
-    let own = args.encoder.context_encoder.clone();
+    let options = &args.encoder;
+    let names = encoders(
+        options.preset.as_ref(),
+        options.context_encoder.as_deref(),
+        None,
+    );
     EmbedJob {
-        encoder: own.unwrap_or(named.context_encoder),
-        precision: args.encoder.precision,
+        encoder: names.context_encoder,
+        precision: options.precision,
+        settings: names.settings,
         element: element(args.vectors),
         shard: args.shard,
         restart: args.restart,

@@ -9,25 +9,32 @@ use ragdex::results::UpdateReport;
 use ragdex::{CompactOptions, ModelNames, RefreshOptions, RemoveOptions};
 
 use crate::cli::{Add, Compact, Refresh, Remove, Update};
+use crate::commands::build::encoders;
 use crate::commands::reading;
 use crate::hints::UserError;
 use crate::{App, memory};
 
 /// Brings a knowledge base up to date and prints what changed.
 pub(crate) fn refresh(app: &App, args: &Refresh) -> anyhow::Result<()> {
-    let models = args.context_encoder.as_ref().map(|context| ModelNames {
-        context_encoder: context.clone(),
-        question_encoder: args.question_encoder.as_ref().unwrap_or(context).clone(),
-        precision: args.precision,
-        ..ModelNames::default()
-    });
     let options = RefreshOptions {
-        models,
+        models: models(args),
         allow_shrink: args.allow_shrink,
         ..options(&args.update, &args.sources)
     };
     let report = ragdex::refresh(&args.update.kb, &options, &app.context())?;
     print(app, &args.update.kb, report)
+}
+
+/// The encoders asked for; `None` keeps the recorded ones.
+fn models(args: &Refresh) -> Option<ModelNames> {
+    let (preset, context) = (args.preset.as_ref(), args.context_encoder.as_deref());
+    if preset.is_none() && context.is_none() {
+        return None;
+    }
+    Some(ModelNames {
+        precision: args.precision,
+        ..encoders(preset, context, args.question_encoder.as_deref())
+    })
 }
 
 /// Adds or replaces documents and prints what changed.

@@ -15,7 +15,9 @@ pub(crate) fn run(app: &App, args: &Search) -> anyhow::Result<()> {
     if let Some(file) = &args.vectors {
         return search_vectors(app, args, &kb, file);
     }
-    let searcher = kb.searcher(args.question_encoder.as_deref(), &context)?;
+    let preset = args.preset.as_ref().map(|preset| &preset.question_encoder);
+    let encoder = args.question_encoder.as_ref().or(preset);
+    let searcher = kb.searcher(encoder.map(String::as_str), &context)?;
     let kind = args.searched.index.map(ragdex::IndexKind::from);
     let searcher = searcher.with_index(kind, args.searched.expansion_search)?;
     questions::for_each(&args.queries, |query| {

@@ -108,6 +108,11 @@ pub struct Candidate {
     /// RAG-Token: the log-probability as search scores it, with beams divided by the power of the
     /// length. RAG-Sequence: `log p(y|x)`, without the begin token.
     pub score: f32,
+    /// How sure the model is of it, from 0 to 1: the geometric mean of the probabilities of its tokens, the end
+    /// token among them, the begin token not. RAG-Token: of `Σ_z p(z|x) p(y_t|x,z,y_<t)`. RAG-Sequence: the root
+    /// of `p(y|x)` of that degree. With grounded decoding what no passage says keeps its share of the
+    /// probability, so that a passage without the answer makes it small.
+    pub confidence: f32,
     /// `p(z|x,y)` of each passage read, in their order; sums to one. See [`PassageEvidence::posterior`].
     pub posterior: Vec<f32>,
     /// RAG-Token: where each token behind the start token comes from. Empty for RAG-Sequence, where all
@@ -146,6 +151,8 @@ pub struct TokenEvidence {
     pub token: u32,
     /// Its characters, with the space that may stand before them; a part of a character as U+FFFD.
     pub text: String,
+    /// `p(y_t|x,y_<t) = Σ_z p(z|x) p(y_t|x,z,y_<t)`: how likely the token is, among all.
+    pub probability: f32,
     /// For each passage `r_t(z)`, which is `p(z|x) p(y_t|x,z,y_<t)` in proportion to that of all; the
     /// prior for a token that no passage can say, such as a forced one.
     pub passages: Vec<f32>,

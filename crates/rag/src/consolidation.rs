@@ -53,7 +53,7 @@ const COPIED: [&str; 6] = [
 /// its part of `config.json`, so that the new checkpoint answers as the two did.
 ///
 /// # Errors
-/// [`Error::Config`] for anything but a DPR question encoder and a BART; what files give.
+/// [`Error::Kind`] and [`Error::Config`] for anything but a DPR question encoder and a BART; what files give.
 pub fn consolidate(
     question_encoder: &Checkpoint,
     generator: &Checkpoint,
@@ -93,7 +93,7 @@ pub fn consolidate(
 /// The settings between the two, such as separators and `n_docs`, have no place in either and stay behind.
 ///
 /// # Errors
-/// [`Error::Config`] for anything but a RAG checkpoint; what files give.
+/// [`Error::Kind`] and [`Error::Config`] for anything but a RAG checkpoint; what files give.
 pub fn separate(rag: &Checkpoint, folder: &Path) -> Result<(), Error> {
     expect_type(rag, "rag")?;
     let kind = RagConfig::of_rag(rag)?.kind;
@@ -208,15 +208,16 @@ fn write_error(path: &Path, source: std::io::Error) -> Error {
     })
 }
 
-fn expect_type(checkpoint: &Checkpoint, expected: &str) -> Result<(), Error> {
+fn expect_type(checkpoint: &Checkpoint, expected: &'static str) -> Result<(), Error> {
     let found = checkpoint.config()["model_type"].as_str().unwrap_or("none");
     if found == expected {
         return Ok(());
     }
-    Err(config_error(
-        checkpoint,
-        format!("`model_type`: `{expected}` expected, found `{found}`"),
-    ))
+    Err(Error::Kind {
+        path: checkpoint.path("config.json"),
+        expected,
+        found: found.to_owned(),
+    })
 }
 
 fn config_error(checkpoint: &Checkpoint, what: String) -> Error {

@@ -19,6 +19,16 @@ pub enum Error {
         /// What is expected, and what was found.
         what: String,
     },
+    /// A checkpoint of another kind than is wanted.
+    #[error("`{}`: `model_type`: `{expected}` expected, found `{found}`", path.display())]
+    Kind {
+        /// The configuration file.
+        path: PathBuf,
+        /// The kind wanted: `rag`, `dpr` or `bart`.
+        expected: &'static str,
+        /// The kind found; `none` where the file names none.
+        found: String,
+    },
     /// A generation setting is unknown.
     #[error("no generation setting is called `{name}`")]
     UnknownSetting {
@@ -75,6 +85,10 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Models(error) => return error.hint(),
+            Self::Config { .. } => {
+                "compare the file with the one that the model was published with".into()
+            }
+            Self::Kind { expected, .. } => of_kind(expected).into(),
             Self::NDocs { .. } => "give more passages, or ask for fewer documents".into(),
             Self::NotANumber => "the weights may be damaged: get them again".into(),
             Self::NoAnswer => {
@@ -88,10 +102,25 @@ impl Error {
         })
     }
 
+    /// An error about a generation setting.
     pub(crate) fn setting(name: &'static str, what: impl Into<String>) -> Self {
         Self::Setting {
             name,
             what: what.into(),
         }
+    }
+}
+
+/// What to name where a checkpoint of this kind is wanted.
+fn of_kind(expected: &str) -> &'static str {
+    match expected {
+        "rag" => {
+            "only a RAG checkpoint, such as `facebook/rag-token-nq`, has two parts: leave `--split` out to convert \
+             any other"
+        }
+        "dpr" => {
+            "name a DPR question encoder, such as `facebook/dpr-question_encoder-single-nq-base`"
+        }
+        _ => "name a BART, such as `facebook/bart-large`",
     }
 }

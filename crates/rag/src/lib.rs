@@ -24,6 +24,7 @@
 
 mod answer;
 mod beam;
+mod confidence;
 mod config;
 mod consolidation;
 mod context;

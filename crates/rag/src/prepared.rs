@@ -1,11 +1,12 @@
 //! From queries to answers: what one call does in between.
 
 use ragdex_models::DecodeOptions;
-use ragdex_models::bart::Encoded;
+use ragdex_models::bart::{Encoded, log_sum_exp};
 
 use crate::answer::{
     Answer, AnswerOptions, Candidate, PassageEvidence, PassageInput, Query, RagKind, TokenEvidence,
 };
+use crate::confidence::mean_probability;
 use crate::grounding::{GroundText, Grounding, passage_texts};
 use crate::locate::occurrences;
 use crate::search::Search;
@@ -26,6 +27,7 @@ pub(crate) struct Prepared<'a> {
 struct Scored<'a> {
     tokens: &'a [u32],
     score: f32,
+    confidence: f32,
     posterior: Vec<f32>,
     provenance: Vec<TokenEvidence>,
 }
@@ -111,6 +113,7 @@ impl RagModel {
                 Ok(Scored {
                     tokens,
                     score: found.score,
+                    confidence: token::confidence(&provenance, begins(tokens, settings)),
                     posterior: token::posterior(&provenance, |id| self.is_special(id)),
                     provenance,
                 })
@@ -138,6 +141,7 @@ impl RagModel {
                 Ok(TokenEvidence {
                     token,
                     text: self.tokenizer.decode(&[token], all)?,
+                    probability: log_sum_exp(joint).exp().min(1.0) as f32,
                     passages: token::shares(joint, log_priors),
                 })
             })
@@ -190,9 +194,12 @@ impl RagModel {
         settings: &GenerationSettings,
     ) -> Result<Vec<Candidate>, Error> {
         let scored = ranked.iter().map(|ranked| {
+            let tokens = settings.cut(&ranked.tokens);
+            let n_tokens = tokens.len() - 1 - begins(tokens, settings);
             Ok(Scored {
-                tokens: settings.cut(&ranked.tokens),
+                tokens,
                 score: ranked.log_prob,
+                confidence: mean_probability(ranked.log_prob, n_tokens),
                 posterior: ranked.score.posterior(&prepared.log_priors),
                 provenance: Vec::new(),
             })
@@ -219,6 +226,7 @@ impl RagModel {
                     text: text.trim().to_owned(),
                     tokens: scored.tokens.to_vec(),
                     score: scored.score,
+                    confidence: scored.confidence,
                     posterior: scored.posterior,
                     provenance: scored.provenance,
                 })
@@ -284,6 +292,12 @@ impl GenerationSettings {
             .count();
         &tokens[..(end + 2).min(tokens.len())]
     }
+}
+
+/// 1 for a sequence whose start token is followed by the begin token, which says nothing; else 0.
+fn begins(tokens: &[u32], settings: &GenerationSettings) -> usize {
+    let second = tokens.get(1).copied();
+    usize::from(second.is_some() && second == settings.bos_token_id)
 }
 
 /// The encoded contexts of each query of a run.

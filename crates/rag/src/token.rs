@@ -2,6 +2,7 @@
 
 use ragdex_models::bart::{Bart, Encoded, log_sum_exp};
 
+use crate::confidence::mean_probability;
 use crate::loss::normalised;
 use crate::scorer::Scorer;
 use crate::search::{Hypothesis, Search};
@@ -31,6 +32,13 @@ pub(crate) fn shares(joint: &[f32], log_priors: &[f32]) -> Vec<f32> {
 /// `log Σ_z p(z|x) p(y_t|x,z,y_<t)`, summed over the tokens.
 pub(crate) fn log_prob<'a>(joint: impl Iterator<Item = &'a [f32]>) -> f32 {
     joint.map(log_sum_exp).sum::<f64>() as f32
+}
+
+/// The geometric mean of the probabilities behind the first tokens that are left out.
+pub(crate) fn confidence(evidence: &[TokenEvidence], left_out: usize) -> f32 {
+    let counted = evidence.get(left_out..).unwrap_or_default();
+    let log_prob = counted.iter().map(|e| e.probability.ln()).sum();
+    mean_probability(log_prob, counted.len())
 }
 
 /// The mean over the tokens that are not special; over all when all are.

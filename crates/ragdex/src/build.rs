@@ -447,7 +447,7 @@ impl Build<'_> {
                 summary.wiki.as_deref(),
             ),
             licences: licences(&models),
-            build: Recorded::of(self.options)?.into_map(),
+            build: Recorded::of(self.options, self.context)?.into_map(),
             ..Draft::default()
         })
     }

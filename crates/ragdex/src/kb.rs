@@ -18,6 +18,9 @@ use crate::{Context, Error, Result, indexes};
 /// The name in the manifest's options of the model that writes answers.
 pub(crate) const GENERATOR: &str = "generator";
 
+/// The name of the hash of its weights.
+const GENERATOR_SHA256: &str = "generator_sha256";
+
 /// One snapshot of a knowledge base, for reading.
 #[derive(Debug, Clone)]
 pub struct KnowledgeBase {
@@ -148,6 +151,7 @@ impl KnowledgeBase {
                 question: encoder(|pair| &pair.question),
             },
             generator: self.recorded_generator().map(str::to_owned),
+            generator_sha256: self.noted(GENERATOR_SHA256).map(str::to_owned),
             splitter: Value::Object(manifest.splitting.clone()),
             indexes: indexes.collect(),
             bytes: manifest.bytes(),
@@ -215,6 +219,11 @@ impl KnowledgeBase {
     }
 
     fn recorded_generator(&self) -> Option<&str> {
-        self.manifest().build.get(GENERATOR)?.as_str()
+        self.noted(GENERATOR)
+    }
+
+    /// A text among the manifest's options of the build.
+    fn noted(&self, name: &str) -> Option<&str> {
+        self.manifest().build.get(name)?.as_str()
     }
 }

@@ -84,7 +84,8 @@ pub use ragdex_corpus::{
 };
 pub use ragdex_index::HnswOptions;
 pub use ragdex_models::{
-    CudaDevices, DeviceChoice, Devices, Precision, PrecisionChoice, UnknownDevice,
+    CudaDevices, DeviceChoice, Devices, PassageForm, Pooling, Precision, PrecisionChoice,
+    UnknownDevice,
 };
 pub use ragdex_rag::{GenerationOptions, RagKind};
 pub use reader::{AnswerOptions, Reader, Reading as PassageReading};

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use ragdex_core::Sha256;
 use ragdex_models::{
     BertEncoder, Checkpoint, Device, DeviceChoice, Encoder, EncoderDescription, EncoderOptions,
     EncoderPair, Precision, PrecisionChoice,
@@ -11,7 +12,7 @@ use ragdex_rag::RagModel;
 use serde_json::{Map, Value};
 
 use crate::checkpoints::{is_at_hand, open as open_checkpoint};
-use crate::presets::MINI;
+use crate::presets::{EncoderSettings, MINI, settings_of};
 use crate::{Bundled, Context, Error, ModelNames, Result};
 
 /// Names a folder by its absolute path, so that the knowledge base finds it again from anywhere; other
@@ -62,33 +63,54 @@ pub(crate) fn open_bundled_parts(
     ])
 }
 
-/// Loads an encoder with the settings of its checkpoint, onto some devices.
+/// How an encoder is to be opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Opening<'a> {
+    /// What holds in place of what its files say; `None` leaves it to the presets that name it, then to its files.
+    pub(crate) settings: Option<&'a EncoderSettings>,
+    /// What it computes in.
+    pub(crate) precision: PrecisionChoice,
+    /// Where it runs.
+    pub(crate) devices: &'a [Device],
+}
+
+/// Loads an encoder.
 pub(crate) fn open_encoder(
     name: &str,
-    precision: PrecisionChoice,
-    devices: &[Device],
+    opening: &Opening<'_>,
     context: &Context<'_>,
 ) -> Result<Arc<dyn Encoder>> {
-    let (checkpoint, mut options) = match name {
-        MINI => {
-            let checkpoint = open_bundled(Part::Encoder, context)?;
-            (checkpoint, EncoderOptions::bundled())
-        }
-        name => (open_checkpoint(name)?, EncoderOptions::default()),
-    };
-    options.precision = precision;
-    options.devices = suited_devices(name, precision, devices, context);
-    Ok(Arc::new(BertEncoder::open(&checkpoint, &options)?))
+    load_encoder(&encoder_files(name, context)?, opening, context)
+}
+
+fn encoder_files(name: &str, context: &Context<'_>) -> Result<Checkpoint> {
+    match name {
+        MINI => open_bundled(Part::Encoder, context),
+        name => open_checkpoint(name),
+    }
+}
+
+fn load_encoder(
+    checkpoint: &Checkpoint,
+    opening: &Opening<'_>,
+    context: &Context<'_>,
+) -> Result<Arc<dyn Encoder>> {
+    let name = checkpoint.id();
+    let mut options = EncoderOptions::default();
+    if name == MINI {
+        options = EncoderOptions::bundled();
+    } else if let Some(settings) = opening.settings.or_else(|| settings_of(name)) {
+        settings.apply(&mut options);
+    }
+    options.precision = opening.precision;
+    options.devices = suited_devices(name, opening, context);
+    Ok(Arc::new(BertEncoder::open(checkpoint, &options)?))
 }
 
 /// The devices, or the processor in their place, said aloud, where the user left it to us and they do not
 /// compute in a precision.
-fn suited_devices(
-    name: &str,
-    precision: PrecisionChoice,
-    devices: &[Device],
-    context: &Context<'_>,
-) -> Vec<Device> {
+fn suited_devices(name: &str, opening: &Opening<'_>, context: &Context<'_>) -> Vec<Device> {
+    let (precision, devices) = (opening.precision, opening.devices);
     let is_free = *context.devices.choice() == DeviceChoice::Auto;
     if !is_free || precision.is_computed_by(devices) {
         return devices.to_vec();
@@ -104,14 +126,21 @@ fn suited_devices(
 /// # Errors
 /// [`Error::EncoderPair`] when their vectors have different widths.
 pub(crate) fn open_pair(names: &ModelNames, context: &Context<'_>) -> Result<EncoderPair> {
-    let devices = context.open_devices()?;
-    let passages = open_encoder(&names.context_encoder, names.precision, devices, context)?;
+    let opening = Opening {
+        settings: names.settings.as_ref(),
+        precision: names.precision,
+        devices: context.open_devices()?,
+    };
+    let passages = open_encoder(&names.context_encoder, &opening, context)?;
     if names.question_encoder == names.context_encoder {
         return Ok(EncoderPair::shared(passages));
     }
-    let precision = PrecisionChoice::from(passages.description().precision);
-    let first = [context.first_device()?];
-    let questions = open_encoder(&names.question_encoder, precision, &first, context)?;
+    let opening = Opening {
+        precision: PrecisionChoice::from(passages.description().precision),
+        devices: &[context.first_device()?],
+        ..opening
+    };
+    let questions = open_encoder(&names.question_encoder, &opening, context)?;
     check_width(passages.description(), questions.description())?;
     Ok(EncoderPair::new(passages, questions)?)
 }
@@ -128,7 +157,8 @@ fn check_width(passages: &EncoderDescription, questions: &EncoderDescription) ->
     })
 }
 
-/// Loads the encoder of questions for passages that were embedded as `recorded` says.
+/// Loads the encoder of questions for passages that were embedded as `recorded` says. Another name for the
+/// recorded weights, such as that of a copy, is opened with the recorded settings too.
 ///
 /// # Errors
 /// [`Error::OtherWeights`] and [`Error::OtherSettings`] when the recorded name no longer leads to the
@@ -142,8 +172,15 @@ pub(crate) fn open_question_encoder(
 ) -> Result<Arc<dyn Encoder>> {
     let at_commit = recorded_name(&recorded.question);
     let id = name.unwrap_or(&at_commit);
-    let devices = [context.first_device()?];
-    let encoder = open_encoder(id, recorded_precision(recorded), &devices, context)?;
+    let files = encoder_files(id, context)?;
+    let is_recorded = name.is_none() || recorded.question.sha256 == Some(files.sha256());
+    let settings = EncoderSettings::recorded(&recorded.question);
+    let opening = Opening {
+        settings: is_recorded.then_some(&settings),
+        precision: recorded_precision(recorded),
+        devices: &[context.first_device()?],
+    };
+    let encoder = load_encoder(&files, &opening, context)?;
     let found = encoder.description();
     check_question_width(found, &recorded.context.id, dim)?;
     match recorded.question.sha256 {
@@ -170,8 +207,12 @@ pub(crate) fn open_named_question_encoder(
     dim: usize,
     context: &Context<'_>,
 ) -> Result<Arc<dyn Encoder>> {
-    let devices = [context.first_device()?];
-    let encoder = open_encoder(name, PrecisionChoice::default(), &devices, context)?;
+    let opening = Opening {
+        settings: None,
+        precision: PrecisionChoice::default(),
+        devices: &[context.first_device()?],
+    };
+    let encoder = open_encoder(name, &opening, context)?;
     check_question_width(encoder.description(), "unknown", dim)?;
     Ok(encoder)
 }
@@ -224,8 +265,12 @@ pub(crate) fn open_context_encoder(
     context: &Context<'_>,
 ) -> Result<Arc<dyn Encoder>> {
     let id = &recorded_name(&recorded.context);
-    let devices = context.open_devices()?;
-    let encoder = open_encoder(id, recorded_precision(recorded), devices, context)?;
+    let opening = Opening {
+        settings: Some(&EncoderSettings::recorded(&recorded.context)),
+        precision: recorded_precision(recorded),
+        devices: context.open_devices()?,
+    };
+    let encoder = open_encoder(id, &opening, context)?;
     let found = record(encoder.description());
     if let (Some(expected), Some(sha256)) = (recorded.context.sha256, found.sha256)
         && expected != sha256
@@ -303,6 +348,16 @@ pub(crate) fn open_generator(
     };
     let model = RagModel::assemble_in(&checkpoint, tokenizer, &device, precision)?;
     Ok(model)
+}
+
+/// The hash of the weights of a generator; `None` for the bundled one in a program that does not bundle it.
+pub(crate) fn generator_sha256(name: &str, context: &Context<'_>) -> Result<Option<Sha256>> {
+    let checkpoint = match (name, &context.bundled) {
+        (MINI, None) => return Ok(None),
+        (MINI, Some(_)) => open_bundled(Part::Generator, context)?,
+        (name, _) => open_checkpoint(name)?,
+    };
+    Ok(Some(checkpoint.sha256()))
 }
 
 /// The first device, or the processor, said aloud, where the user left it to us and generators compute

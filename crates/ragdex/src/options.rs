@@ -12,7 +12,7 @@ use ragdex_corpus::{
 use ragdex_models::PrecisionChoice;
 use serde::{Deserialize, Serialize};
 
-use crate::presets::{MINI, Preset};
+use crate::presets::{EncoderSettings, MINI, Preset};
 use crate::{Context, IndexOptions};
 
 /// Everything that decides the knowledge base that [`build`](crate::build()) makes.
@@ -149,6 +149,9 @@ pub struct ModelNames {
     pub generator: String,
     /// What the encoders compute in; recorded, so that questions are encoded alike.
     pub precision: PrecisionChoice,
+    /// How the encoders read texts, in place of what their files say; recorded likewise. `None`: as the presets
+    /// that name them say, else their files.
+    pub settings: Option<EncoderSettings>,
 }
 
 impl Default for ModelNames {
@@ -159,6 +162,7 @@ impl Default for ModelNames {
             question_encoder: MINI.into(),
             generator: MINI.into(),
             precision: PrecisionChoice::default(),
+            settings: None,
         }
     }
 }
@@ -166,10 +170,11 @@ impl Default for ModelNames {
 impl From<Preset> for ModelNames {
     fn from(preset: Preset) -> Self {
         Self {
-            context_encoder: preset.context_encoder.into(),
-            question_encoder: preset.question_encoder.into(),
-            generator: preset.generator.unwrap_or(MINI).into(),
+            context_encoder: preset.context_encoder,
+            question_encoder: preset.question_encoder,
+            generator: preset.generator.unwrap_or_else(|| MINI.into()),
             precision: PrecisionChoice::default(),
+            settings: preset.settings,
         }
     }
 }

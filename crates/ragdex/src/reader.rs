@@ -4,7 +4,9 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use ragdex_models::Precision;
-use ragdex_rag::{GenerationOptions, PassageInput, Query, RagKind, RagModel, SequenceDecoding};
+use ragdex_rag::{
+    GenerationOptions, PassageEvidence, PassageInput, Query, RagKind, RagModel, SequenceDecoding,
+};
 
 use crate::checkpoints::fetch_missing;
 use crate::models::open_generator;
@@ -40,6 +42,9 @@ pub struct AnswerOptions {
     pub do_deduplication: Option<bool>,
     /// What the generator's products with weights compute in.
     pub generator_precision: Precision,
+    /// The confidence, from 0 to 1, that an answer must reach to be given; 0 gives every answer. By default
+    /// [`Reader::BUNDLED_MIN_CONFIDENCE`] for the bundled model, 0 for others.
+    pub min_confidence: Option<f64>,
     /// Settings of generation.
     pub generation: GenerationOptions,
 }
@@ -48,6 +53,7 @@ pub struct AnswerOptions {
 pub struct Reader {
     model: RagModel,
     options: ragdex_rag::AnswerOptions,
+    min_confidence: f64,
 }
 
 /// A question, and the passages found for it or given with it, best first.
@@ -60,6 +66,13 @@ pub struct Reading<'a> {
 }
 
 impl Reader {
+    /// The confidence that answers of the bundled model must reach to be given.
+    ///
+    /// # Source
+    /// Chosen on held-out questions, half of them asked of passages without the answer: the curve is in
+    /// `training/README.md`.
+    pub const BUNDLED_MIN_CONFIDENCE: f64 = 0.2;
+
     /// Loads the generator that the options name, else the bundled one.
     ///
     /// # Errors
@@ -75,6 +88,12 @@ impl Reader {
     }
 
     pub(crate) fn new(model: RagModel, is_bundled: bool, options: &AnswerOptions) -> Result<Self> {
+        let usual = if is_bundled {
+            Self::BUNDLED_MIN_CONFIDENCE
+        } else {
+            0.0
+        };
+        let min_confidence = options.min_confidence.unwrap_or(usual);
         let options = ragdex_rag::AnswerOptions {
             kind: options.model,
             n_docs: options.n_docs,
@@ -88,7 +107,11 @@ impl Reader {
             ..ragdex_rag::AnswerOptions::default()
         };
         model.settings(&options)?;
-        Ok(Self { model, options })
+        Ok(Self {
+            model,
+            options,
+            min_confidence,
+        })
     }
 
     /// The number of passages that the checkpoint reads by default.
@@ -214,20 +237,17 @@ impl Reader {
         answer: ragdex_rag::Answer,
         generate: f64,
     ) -> AnswerResult {
+        let best = answer.candidates.first();
+        let confidence = best.map_or(0.0, |best| best.confidence);
+        let answered = f64::from(confidence) >= self.min_confidence;
         let sources = reading.passages.iter().zip(answer.passages);
-        let sources = sources.map(|(passage, evidence)| SourcePassage {
-            passage: passage.clone(),
-            prior: f64::from(evidence.prior),
-            posterior: f64::from(evidence.posterior),
-            answer_spans: evidence
-                .occurrences
-                .into_iter()
-                .map(|span| (span.start, span.end))
-                .collect(),
-        });
+        let sources = sources.map(|(passage, evidence)| source(passage, evidence, answered));
         AnswerResult {
             question: reading.question.to_owned(),
-            answer: answer.text,
+            answer: if answered { answer.text } else { String::new() },
+            answered,
+            confidence,
+            min_confidence: self.min_confidence,
             model: self.options.kind.unwrap_or(self.model.kind()).to_string(),
             snapshot: None,
             candidates: answer.candidates.into_iter().map(candidate).collect(),
@@ -275,17 +295,30 @@ fn priors(passages: &[PassageInput]) -> Vec<f64> {
     powers.into_iter().map(|power| power / sum).collect()
 }
 
+/// A passage with its evidence; the words of an answer that is not given are not told.
+fn source(passage: &FoundPassage, evidence: PassageEvidence, answered: bool) -> SourcePassage {
+    let spans = evidence.occurrences.into_iter().filter(|_| answered);
+    SourcePassage {
+        passage: passage.clone(),
+        prior: f64::from(evidence.prior),
+        posterior: f64::from(evidence.posterior),
+        answer_spans: spans.map(|span| (span.start, span.end)).collect(),
+    }
+}
+
 fn candidate(candidate: ragdex_rag::Candidate) -> Candidate {
     let provenance = candidate.provenance.into_iter();
     let provenance = provenance.map(|token| TokenProvenance {
         token: token.token,
         text: token.text,
+        probability: token.probability,
         passages: token.passages,
     });
     Candidate {
         text: candidate.text,
         tokens: candidate.tokens,
         score: candidate.score,
+        confidence: candidate.confidence,
         posterior: candidate.posterior,
         provenance: provenance.collect(),
     }

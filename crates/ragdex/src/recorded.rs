@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use ragdex_core::Sha256;
 use ragdex_store::Manifest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::models::absolute_name;
+use crate::models::{absolute_name, generator_sha256};
 use crate::plan::contents;
-use crate::{BuildOptions, Reading, Result};
+use crate::{BuildOptions, Context, Reading, Result};
 
 /// What `refresh` and `add` need to treat documents as the build did; in the manifest under `build`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +17,9 @@ use crate::{BuildOptions, Reading, Result};
 pub(crate) struct Recorded {
     /// The model that answers unless another is named.
     pub(crate) generator: Option<String>,
+    /// The hash of its weights; absent where an older version did not note it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) generator_sha256: Option<Sha256>,
     /// How sources are read.
     pub(crate) reading: Reading,
     /// Hashes of the files of rules for wikitext, as they were when documents were last parsed.
@@ -30,6 +34,7 @@ impl Default for Recorded {
     fn default() -> Self {
         Self {
             generator: None,
+            generator_sha256: None,
             reading: Reading::default(),
             rules: Vec::new(),
             parsed_by: String::new(),
@@ -39,8 +44,8 @@ impl Default for Recorded {
 }
 
 impl Recorded {
-    /// Notes the options of a build; files of rules by their absolute paths.
-    pub(crate) fn of(options: &BuildOptions) -> Result<Self> {
+    /// Notes the options of a build; files of rules by their absolute paths, the generator with its hash.
+    pub(crate) fn of(options: &BuildOptions, context: &Context<'_>) -> Result<Self> {
         let mut reading = options.reading.clone();
         for paths in [&mut reading.wiki.templates, &mut reading.wiki.words] {
             for path in paths.iter_mut() {
@@ -49,6 +54,7 @@ impl Recorded {
         }
         Ok(Self {
             generator: Some(absolute_name(&options.models.generator)),
+            generator_sha256: generator_sha256(&options.models.generator, context)?,
             rules: rules(&options.reading)?,
             parsed_by: env!("CARGO_PKG_VERSION").into(),
             reading,

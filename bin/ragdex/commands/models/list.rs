@@ -1,7 +1,7 @@
 //! `ragdex models list`.
 
 use ragdex::checkpoints::{self, CachedReport};
-use ragdex::presets::{self, PresetStatus};
+use ragdex::presets::{self, EncoderSettings, PresetStatus};
 use serde::Serialize;
 
 use super::{Lines, megabytes};
@@ -32,18 +32,51 @@ fn text(entry: &Entry) -> String {
     }
 }
 
-fn preset_text(preset: &PresetStatus) -> String {
-    let place = match (preset.bundled, preset.available) {
+fn preset_text(status: &PresetStatus) -> String {
+    let place = match (status.bundled, status.available) {
         (true, _) => "bundled",
         (false, true) => "on this machine",
         (false, false) => "not on this machine",
     };
+    let preset = &status.preset;
     let mut lines = Lines::new(&format!("--preset {} ({place})", preset.name));
-    lines.add("context encoder", preset.context_encoder);
-    lines.add("question encoder", preset.question_encoder);
-    lines.add("generator", preset.generator.unwrap_or("mini (bundled)"));
-    lines.add("licence", preset.licence);
+    lines.add("what", &preset.summary);
+    lines.add("context encoder", &preset.context_encoder);
+    lines.add("question encoder", &preset.question_encoder);
+    let generator = preset.generator.as_deref();
+    lines.add("generator", generator.unwrap_or("mini (bundled)"));
+    if let Some(settings) = &preset.settings {
+        add_settings(&mut lines, settings);
+    }
+    let commerce = if preset.commercial_use {
+        "commercial use allowed"
+    } else {
+        "not for commercial use"
+    };
+    lines.add("licence", format!("{}: {commerce}", preset.licence));
     lines.0
+}
+
+/// Adds how an encoder reads texts.
+fn add_settings(lines: &mut Lines, settings: &EncoderSettings) {
+    let length = match settings.normalize {
+        Some(true) => ", vectors of length 1",
+        _ => "",
+    };
+    if let Some(pooling) = settings.pooling {
+        let pooling = format!("{pooling:?}").to_lowercase();
+        lines.add("pooling", format!("{pooling}{length}"));
+    }
+    let prompts = [
+        ("before passages", &settings.passage_prompt),
+        ("before questions", &settings.question_prompt),
+    ];
+    for (name, prompt) in prompts {
+        let prompt = prompt.as_ref().filter(|prompt| !prompt.is_empty());
+        lines.add_some(name, prompt.map(|prompt| format!("`{prompt}`")));
+    }
+    let tokens = settings.max_tokens;
+    lines.add_some("longest input", tokens.map(|n| format!("{n} tokens")));
 }
 
 fn cached_text(model: &CachedReport) -> String {

@@ -1,6 +1,7 @@
 //! `ragdex models pull`.
 
 use ragdex::checkpoints::{self, PullReport};
+use ragdex::presets::Preset;
 
 use super::{Lines, megabytes};
 use crate::App;
@@ -9,7 +10,8 @@ use crate::hints::UserError;
 
 /// Fetches models, one after the other.
 pub(crate) fn run(app: &App, args: &Pull) -> anyhow::Result<()> {
-    for name in &args.models {
+    let of_preset = args.preset.iter().flat_map(Preset::models);
+    for name in args.models.iter().map(String::as_str).chain(of_preset) {
         if super::id(name) == ragdex::presets::MINI {
             let hint = "it is inside the program: leave it out";
             return Err(UserError::new(format!("`{name}` is not fetched"), hint).into());

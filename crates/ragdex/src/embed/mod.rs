@@ -18,8 +18,8 @@ use ragdex_store::{EmbeddingShape, SplitEmbeddings, SplitFolder, SplitPart};
 use serde_json::json;
 
 use crate::checkpoints::fetch_missing;
-use crate::models::{open_encoder, record};
-use crate::presets::MINI;
+use crate::models::{Opening, open_encoder, record};
+use crate::presets::{EncoderSettings, MINI};
 use crate::results::{EmbedCounts, EmbedEstimate, EmbedReport, EmbedTimes};
 use crate::{Context, Error, Result};
 
@@ -36,6 +36,8 @@ pub struct EmbedJob {
     pub encoder: String,
     /// What it computes in.
     pub precision: PrecisionChoice,
+    /// How it reads texts; see [`ModelNames::settings`](crate::ModelNames::settings).
+    pub settings: Option<EncoderSettings>,
     /// How vectors are stored.
     pub element: Element,
     /// Which of the parts.
@@ -52,6 +54,7 @@ impl Default for EmbedJob {
         Self {
             encoder: MINI.into(),
             precision: PrecisionChoice::default(),
+            settings: None,
             element: Element::default(),
             shard: Shard::default(),
             restart: false,
@@ -130,9 +133,13 @@ impl<'a> Work<'a> {
     fn open(path: &Path, job: &'a EmbedJob, context: &'a Context<'a>) -> Result<Self> {
         let folder = SplitFolder::open(path).map_err(Error::SplitFolder)?;
         let parts = parts(&folder, context)?;
-        let devices = context.open_devices()?;
+        let opening = Opening {
+            settings: job.settings.as_ref(),
+            precision: job.precision,
+            devices: context.open_devices()?,
+        };
         fetch_missing(&[&job.encoder], context)?;
-        let encoder = open_encoder(&job.encoder, job.precision, devices, context)?;
+        let encoder = open_encoder(&job.encoder, &opening, context)?;
         Ok(Self {
             job,
             context,

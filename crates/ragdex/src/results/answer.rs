@@ -9,8 +9,15 @@ use super::FoundPassage;
 pub struct AnswerResult {
     /// The question as it was asked.
     pub question: String,
-    /// The best answer.
+    /// The best answer; empty when the model is not sure enough of it: then it is the first of
+    /// [`AnswerResult::candidates`] only.
     pub answer: String,
+    /// Whether the model is sure enough: whether `confidence` reaches `min_confidence`.
+    pub answered: bool,
+    /// How sure the model is of its best answer, from 0 to 1: the geometric mean of its tokens' probabilities.
+    pub confidence: f32,
+    /// What the confidence must reach; 0 where every answer is given.
+    pub min_confidence: f64,
     /// `rag-token` or `rag-sequence`.
     pub model: String,
     /// The snapshot that was asked; absent for passages that were given.
@@ -34,6 +41,8 @@ pub struct Candidate {
     /// RAG-Token: the sum of log-probabilities, under beam search divided by the length penalty.
     /// RAG-Sequence: log p(y|x).
     pub score: f32,
+    /// How sure the model is of it, from 0 to 1.
+    pub confidence: f32,
     /// p(z|x,y) of each passage, in the order of [`AnswerResult::passages`]; sums to 1.
     pub posterior: Vec<f32>,
     /// RAG-Token: where each token behind the start token comes from. Empty for RAG-Sequence, where one
@@ -48,6 +57,8 @@ pub struct TokenProvenance {
     pub token: u32,
     /// Its characters.
     pub text: String,
+    /// p(y_t|x,y_<t), over all passages.
+    pub probability: f32,
     /// For each passage `p(z|x) p(y_t|x,z,y_<t)`, divided by the sum over all.
     pub passages: Vec<f32>,
 }
@@ -62,7 +73,7 @@ pub struct SourcePassage {
     pub prior: f64,
     /// p(z|x,y): how much the answer rests on the passage; sums to 1.
     pub posterior: f64,
-    /// Where the answer's words stand in `text`: pairs of byte offsets, start and end.
+    /// Where the words of the answer that is given stand in `text`: pairs of byte offsets, start and end.
     pub answer_spans: Vec<(usize, usize)>,
 }
 

@@ -20,6 +20,9 @@ pub struct Info {
     /// The model that answers unless another is named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generator: Option<String>,
+    /// The SHA-256 of its weights, as recorded when the knowledge base was built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generator_sha256: Option<String>,
     /// The splitting rule.
     pub splitter: serde_json::Value,
     /// The indexes.
