@@ -10,6 +10,7 @@ use arrow::ipc::reader::FileReader;
 use parquet::arrow::ArrowWriter;
 use serde_json::Value;
 
+use crate::json::check;
 use crate::util::{Dir, files, repository};
 
 /// Rows with and without text; those without give no passage.
@@ -233,6 +234,7 @@ fn without_the_encoder_that_made_them_vectors_are_searched_by_vectors() {
     let built = dir.ragdex(build).succeeds();
     assert!(built.stderr.contains("is not known"), "{}", built.stderr);
     let info = dir.ragdex(["info", "kb", "--json"]).succeeds().json();
+    check("info", &info[0]);
     assert!(info[0]["encoder"]["context"].is_null(), "{}", info[0]);
     let search = [
         "search",
@@ -267,6 +269,8 @@ fn without_the_encoder_that_made_them_vectors_are_searched_by_vectors() {
         .ragdex(build.iter().copied().chain(["--json"]))
         .succeeds();
     assert_eq!(again.json()[0]["passages"]["kept"], 5);
+    dir.ragdex(["remove", "kb", "3"]).succeeds();
+    dir.ragdex(["verify", "kb"]).succeeds();
     dir.ragdex(["refresh", "kb", "psgs.tsv"]).exits(3);
     let refresh = ["refresh", "kb", "psgs.tsv", "--json", "--context-encoder"];
     let refreshed = dir
