@@ -73,7 +73,7 @@ pub(crate) struct Answer {
     pub grounded: Option<bool>,
     /// Give no answer that the model is less sure of, from 0 to 1, and say so; the best passages are shown all the
     /// same, and `--json` keeps the answer among the candidates. Confidence is the geometric mean of the
-    /// probabilities of the answer's tokens; 0 gives every answer [default: 0.2 for the bundled model, 0 for
+    /// probabilities of the answer's tokens; 0 gives every answer [default: 0.25 for the bundled model, 0 for
     /// others].
     #[arg(long, value_name = "X", value_parser = confidence)]
     pub min_confidence: Option<f64>,

@@ -64,7 +64,7 @@ mod tests {
 
     use super::*;
 
-    fn recorded(settings: Value) -> EncoderSettings {
+    fn recorded(settings: &Value) -> EncoderSettings {
         let encoder = json!({"id": "x", "revision": null, "sha256": null});
         let mut encoder: serde_json::Map<String, Value> = serde_json::from_value(encoder).unwrap();
         encoder.extend(settings.as_object().unwrap().clone());
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn what_is_recorded_holds_and_what_is_not_was_empty() {
-        let found = recorded(json!({
+        let found = recorded(&json!({
             "pooling": "cls", "normalize": true, "scale": 1.0, "max_tokens": 40, "passage_form": "joined",
             "question_prompt": "query: ", "precision": "f32", "dim": 32,
         }));
@@ -86,6 +86,6 @@ mod tests {
 
     #[test]
     fn vectors_that_were_not_normalised_leave_the_steps_of_the_files_alone() {
-        assert_eq!(recorded(json!({"normalize": false})).normalize, None);
+        assert_eq!(recorded(&json!({"normalize": false})).normalize, None);
     }
 }

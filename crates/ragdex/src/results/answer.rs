@@ -57,7 +57,7 @@ pub struct TokenProvenance {
     pub token: u32,
     /// Its characters.
     pub text: String,
-    /// p(y_t|x,y_<t), over all passages.
+    /// `p(y_t|x,y_<t)`, over all passages.
     pub probability: f32,
     /// For each passage `p(z|x) p(y_t|x,z,y_<t)`, divided by the sum over all.
     pub passages: Vec<f32>,
