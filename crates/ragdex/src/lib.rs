@@ -40,6 +40,8 @@ mod answer;
 mod build;
 pub mod checkpoints;
 mod context;
+#[cfg(test)]
+mod crash;
 mod diff;
 mod embed;
 mod error;

@@ -64,6 +64,8 @@ use crate::{Context, Error, ModelNames, Result};
 
 pub use compact::{CompactOptions, compact};
 pub use remove::{RemoveOptions, remove};
+#[cfg(test)]
+pub(crate) use {compact::compact_in, remove::remove_in};
 
 use known::KnownDocuments;
 use reading::{Changes, Comparison, Sink, split_source};
