@@ -37,9 +37,10 @@ pub fn log_softmax(row: &mut [f32]) -> f64 {
 /// A number as the nearest one in single precision, and what that lacks.
 fn halves(number: f64) -> (f32, f32) {
     let high = number as f32;
-    match high.is_finite() {
-        true => (high, (number - f64::from(high)) as f32),
-        false => (high, 0.0),
+    if high.is_finite() {
+        (high, (number - f64::from(high)) as f32)
+    } else {
+        (high, 0.0)
     }
 }
 

@@ -45,7 +45,7 @@ pub struct BuiltGraph {
 /// Builds a graph over the live rows of some segments, counted through from 0. `on_rows` hears of
 /// rows added, by how many.
 ///
-/// Links join passages that are near by distance, see [`super`]. Runs on one thread and gives the same graph each time; several graphs are built by as many
+/// Links join passages that are near by distance. Runs on one thread and gives the same graph each time; several graphs are built by as many
 /// threads. Memory: codes and links of all rows.
 ///
 /// # Errors
