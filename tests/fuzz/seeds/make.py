@@ -12,6 +12,8 @@ import gzip
 import io
 import json
 import pathlib
+import pickle
+import struct
 import tarfile
 import zlib
 from xml.sax.saxutils import escape, quoteattr
@@ -168,8 +170,130 @@ def split():
             yield f"rule{rule}_tail{tail}", bytes([ord("@") + rule + (8 if tail == 4 else 0), ord("A") + tail, 3 + rule, overlap]) + text.encode()
 
 
+TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n("
+ORDERED = b"ccollections\nOrderedDict\n)R"
+
+
+def word(text):
+    return b"X" + struct.pack("<I", len(text)) + text.encode()
+
+
+def weights(shape=b"K\x02K\x02\x86", strides=b"K\x02K\x01\x86", tensor=TENSOR):
+    """What PyTorch writes for one tensor `x`, with these pickled numbers."""
+    storage = b"(" + word("storage") + b"ctorch\nFloatStorage\n" + word("0") + word("cpu") + b"K\x04NtQ"
+    rest = b"K\x00" + shape + strides + b"\x89" + ORDERED + b"tR"
+    return b"\x80\x02}(" + word("x") + tensor + storage + rest + b"u."
+
+
+def pickles():
+    """A byte of options, then a pickle: those of weights, then what Python itself writes."""
+    huge = b"\x8a\x08" + 7 * b"\xff" + b"\x7f"
+    yield "weights", b"A" + weights()
+    yield "weights_refused", b"@" + weights()
+    yield "weights_long", b"C" + weights()
+    yield "code", b"A" + weights(tensor=b"cos\nsystem\n(")
+    yield "huge", b"A" + weights(shape=huge + huge + b"\x86")
+    yield "deep", b"@\x80\x02" + 2000 * b"(" + b"."
+    yield "nested", b"@\x80\x02" + 500 * b"]" + 499 * b"a" + b"."
+    yield "cut", b"A" + weights()[:-20]
+    circle = []
+    circle.append(circle)
+    things = {"text": "é", 1: [2.5, None, True, (3, b"4")], "long": 1 << 90, "circle": circle}
+    for protocol in range(2, 6):
+        yield f"protocol{protocol}", b"@" + pickle.dumps(things, protocol)
+    yield "set", b"@" + pickle.dumps({1}, 4)
+
+
+def entry(path, n_bytes=10):
+    return {"path": path, "bytes": n_bytes, "sha256": "00" * 32}
+
+
+def manifest_of(parts, **fields):
+    """A manifest that agrees with itself, but for what `fields` say otherwise."""
+    sums = [sum(part[f"n_{what}"] for part in parts) for what in ("documents", "passages")]
+    manifest = {
+        "format": 1,
+        "reader": {"format": 1, "ragdex": "0.1.0"},
+        "snapshot": 3,
+        "parent": 2,
+        "created": "2026-11-01T00:00:00Z",
+        "command": "refresh",
+        "ragdex": "0.1.0",
+        "plan": "00" * 32,
+        "documents": sums[0],
+        "passages": sums[1],
+        "next_passage": max([part["end_passage"] for part in parts], default=0),
+        "next_part": len(parts),
+        "embedding": {"dim": 4, "element": "f32"} if parts else None,
+        "parts": parts,
+        "encoder": None,
+        "splitting": {"rule": "plain", "words": 100, "overlap": 0, "tail": None},
+        "indexes": [{"kind": "exact", "parameters": {"share": 0.1}, "files": []}],
+        "source": {"paths": ["a.xml"], "format": "mediawiki"},
+        "licences": ["CC0"],
+        "build": {},
+    }
+    return json.dumps(manifest | fields).encode()
+
+
+def part(number, first=None):
+    first = 7 * number if first is None else first
+    names = {"documents": "parquet", "passages": "parquet", "embeddings": "arrow"}
+    files = {name: entry(f"{name}/part-{number:05}.{end}") for name, end in names.items()}
+    return {"number": number, "n_documents": 2, "n_passages": 7, "first_passage": first, "end_passage": first + 7} | files
+
+
+def manifests():
+    """A byte of options, then the manifest."""
+    whole = [part(0), part(1)]
+    yield "whole", b"A" + manifest_of(whole)
+    yield "empty", b"A" + manifest_of([])
+    yield "outside", b"A" + manifest_of([part(0) | {"passages": entry("../passages/part-00000.parquet")}])
+    yield "twice", b"A" + manifest_of([part(0), part(1) | {"passages": entry("passages/part-00000.parquet")}])
+    yield "order", b"A" + manifest_of([part(0, 7), part(1, 0)])
+    yield "huge", b"A" + manifest_of([part(0) | {"n_passages": (1 << 64) - 1}])
+    yield "newer", b"@" + manifest_of(whole, reader={"format": 2, "ragdex": "0.9.0"})
+    mask = {"file": entry("documents/part-00000.00000003.deleted", 2), "n_documents": 1, "n_passages": 3}
+    yield "deleted", b"A" + manifest_of([part(0) | {"deleted": mask}], documents=1, passages=4)
+    graph = {"kind": "hnsw", "parameters": {"segments": []}, "files": [entry("index/hnsw-00000-00000003.graph")]}
+    yield "graph", b"A" + manifest_of(whole, indexes=[graph])
+    yield "checksum", b"A" + manifest_of(whole, checksum="00" * 32)
+    yield "deep", b"A" + manifest_of([])[:-1] + b', "x": ' + 500 * b"[" + 500 * b"]" + b"}"
+
+
+def edits(*changes, cut=None):
+    """As `src/edits.rs` reads them: options, where to cut, then places and values."""
+    head = b"@" if cut is None else b"A" + struct.pack("<H", cut)
+    return head + b"".join(struct.pack("<HB", place, value) for place, value in changes)
+
+
+def base():
+    """A byte for the file, a byte of options, then changes."""
+    for file in range(20):
+        for forged in b"@A":
+            yield f"file{file}_{chr(forged).replace('@', 'x')}_cut", bytes([ord("@") + file, forged]) + edits(cut=100 + file)
+        yield f"file{file}_changed", bytes([ord("@") + file]) + b"@" + edits((3, 0), (200, 255), (999, 7))
+        yield f"file{file}_end", bytes([ord("@") + file]) + b"@" + edits(((1 << 16) - 1 - file, 1))
+    yield "whole", b"@@@"
+
+
+def index():
+    """A byte of options, then changes."""
+    for name, kind in [("graph", 0), ("codes", 1)]:
+        for seal in (0, 2):
+            head = bytes([ord("@") + kind + seal])
+            what = f"{name}_{'sealed' if seal else 'plain'}"
+            yield f"{what}_whole", head + edits()
+            yield f"{what}_cut", head + edits(cut=200)
+            yield f"{what}_header", head + edits((8, 2), (12, 255))
+            for place in range(24, 1200, 84):
+                yield f"{what}_{place}", head + edits((place, 255), (place + 1, 127), (place + 9, 200))
+
+
 def main():
-    for target, inputs in [("wikitext", wikitext), ("dump", dump), ("source", source), ("split", split)]:
+    targets = [("wikitext", wikitext), ("dump", dump), ("source", source), ("split", split), ("pickle", pickles)]
+    targets += [("manifest", manifests), ("base", base), ("index", index)]
+    for target, inputs in targets:
         folder = HERE / target
         folder.mkdir(exist_ok=True)
         for name, content in inputs():

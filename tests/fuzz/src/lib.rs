@@ -4,13 +4,22 @@
 //! with the content as a file would hold it. So seeds are files that people can read and write, and
 //! the words of a dictionary fit. An input that breaks a promise makes its function panic.
 
+mod base;
 mod dump;
+mod edits;
+mod index;
+mod manifest;
+mod pickle;
 mod reading;
 mod source;
 mod split;
 mod wikitext;
 
+pub use base::base;
 pub use dump::dump;
+pub use index::index;
+pub use manifest::manifest;
+pub use pickle::pickle;
 pub use source::source;
 pub use split::split;
 pub use wikitext::wikitext;

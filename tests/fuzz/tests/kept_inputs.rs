@@ -42,3 +42,23 @@ fn sources_keep_their_promises() {
 fn splitting_keeps_its_promises() {
     run("split", ragdex_fuzz::split);
 }
+
+#[test]
+fn pickles_keep_their_promises() {
+    run("pickle", ragdex_fuzz::pickle);
+}
+
+#[test]
+fn manifests_keep_their_promises() {
+    run("manifest", ragdex_fuzz::manifest);
+}
+
+#[test]
+fn files_of_a_knowledge_base_keep_their_promises() {
+    run("base", ragdex_fuzz::base);
+}
+
+#[test]
+fn files_of_indexes_keep_their_promises() {
+    run("index", ragdex_fuzz::index);
+}
