@@ -21,7 +21,7 @@ pub(crate) enum Models {
     /// List the presets and the models in the cache: licence and whether it allows commercial use, pooling and
     /// prompts, size, revision, and whether they are on this machine.
     List,
-    Pull(Pull),
+    Pull(Box<Pull>),
     Info(ModelInfo),
     Convert(Box<Convert>),
 }
