@@ -1,5 +1,5 @@
 //! One file of each kind lost, cut off, or with a flipped bit: an error with its remedy, never a panic, a signal or
-//! a text that nobody wrote.
+//! another result.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -86,12 +86,9 @@ fn each_kind_of_file_lost_cut_off_or_flipped_is_named_with_a_remedy() {
         "5",
         "which animal was seen 77 times?",
     ];
-    let texts = |output: &Output| -> Vec<String> {
+    let found = |output: &Output| -> Value {
         let line: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let passages = line["passages"].as_array().unwrap().iter();
-        passages
-            .map(|passage| passage["text"].to_string())
-            .collect()
+        line["passages"].clone()
     };
     for kind in ["exact", "hnsw"] {
         let search = || {
@@ -100,10 +97,9 @@ fn each_kind_of_file_lost_cut_off_or_flipped_is_named_with_a_remedy() {
                 .output()
                 .unwrap()
         };
-        let expected = texts(&search());
+        let expected = found(&search());
         for path in kinds(&dir) {
             let whole = fs::read(&path).unwrap();
-            let is_text = path.parent().unwrap().ends_with("passages");
             for (damage, left) in damages(&whole) {
                 match left {
                     None => fs::remove_file(&path).unwrap(),
@@ -118,13 +114,14 @@ fn each_kind_of_file_lost_cut_off_or_flipped_is_named_with_a_remedy() {
                 assert!(is_named, "{what}: {said}");
                 let searched = search();
                 let (code, _) = ended_well(&searched, &what);
-                if code == 0 && is_text {
-                    assert_eq!(texts(&searched), expected, "{what}");
+                // A search that does not need the file goes on; none gives another result.
+                if code == 0 {
+                    assert_eq!(found(&searched), expected, "{what}");
                 }
             }
             fs::write(&path, &whole).unwrap();
         }
-        assert_eq!(texts(&search()), expected);
+        assert_eq!(found(&search()), expected);
     }
 }
 

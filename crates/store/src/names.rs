@@ -1,5 +1,7 @@
 //! The names of the files of a knowledge base.
 
+use ragdex_core::Sha256;
+
 use crate::KbPath;
 
 pub(crate) const CURRENT: &str = "CURRENT";
@@ -70,11 +72,21 @@ pub(crate) fn deleted_suffix(snapshot: u64) -> String {
     format!(".{snapshot:08}.deleted")
 }
 
-/// Reads what `CURRENT` holds: the number of a snapshot as [`snapshot`] writes it, and a line end.
+/// Reads the number of a snapshot as [`snapshot`] writes it.
+pub(crate) fn parse_number(text: &str) -> Option<u64> {
+    let number = text.parse().ok()?;
+    (number > 0 && format!("{number:08}") == text).then_some(number)
+}
+
+/// Reads what [`current_content`] wrote, or just a number, as people may.
 pub(crate) fn parse_current(content: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(content).ok()?.trim_end_matches('\n');
-    let number = text.parse().ok()?;
-    (number > 0 && current_content(number).trim_end() == text).then_some(number)
+    let (number, sum) = match text.split_once(' ') {
+        Some((number, sum)) => (number, Some(sum)),
+        None => (text, None),
+    };
+    let is_whole = sum.is_none_or(|sum| sum == sum_of(number));
+    parse_number(number).filter(|_| is_whole)
 }
 
 /// Whether a file of that name in that folder can have been made by a commit.
@@ -82,15 +94,25 @@ pub(crate) fn is_ours(folder: &str, name: &str) -> bool {
     match folder {
         SNAPSHOTS => {
             let stem = name.strip_suffix(".json");
-            stem.is_some_and(|stem| parse_current(stem.as_bytes()).is_some())
+            stem.is_some_and(|stem| parse_number(stem).is_some())
         }
         INDEX => true,
         _ => name.starts_with("part-"),
     }
 }
 
+/// What `CURRENT` holds: the number of the snapshot and a checksum of it, since one flipped bit of the number may
+/// name another snapshot that is there.
 pub(crate) fn current_content(number: u64) -> String {
-    format!("{number:08}\n")
+    let number = format!("{number:08}");
+    format!("{number} {}\n", sum_of(&number))
+}
+
+/// The first eight digits of the SHA-256 of a text.
+fn sum_of(text: &str) -> String {
+    let mut sum = Sha256::of(text.as_bytes()).to_string();
+    sum.truncate(8);
+    sum
 }
 
 #[cfg(test)]
@@ -100,7 +122,9 @@ mod tests {
     #[test]
     fn only_the_name_of_a_snapshot_is_current() {
         assert_eq!(parse_current(current_content(7).as_bytes()), Some(7));
-        assert_eq!(parse_current(b"00000007"), Some(7));
+        for text in ["00000007", "00000007\n"] {
+            assert_eq!(parse_current(text.as_bytes()), Some(7));
+        }
         let large = u64::MAX.to_string();
         assert_eq!(parse_current(large.as_bytes()), Some(u64::MAX));
         for text in [
@@ -111,8 +135,25 @@ mod tests {
             "0000000x",
             "../00001",
             " 00000007",
+            "00000007 ",
+            "00000007 0",
         ] {
             assert_eq!(parse_current(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_damage_of_current_names_another_snapshot() {
+        let whole = current_content(7).into_bytes();
+        for place in 0..whole.len() {
+            for bit in 0..8 {
+                let mut damaged = whole.clone();
+                damaged[place] ^= 1 << bit;
+                let found = parse_current(&damaged);
+                assert!(found.is_none_or(|found| found == 7), "{place}: {found:?}");
+            }
+            let cut = parse_current(&whole[..place]);
+            assert!(cut.is_none_or(|found| found == 7), "{place}");
         }
     }
 }

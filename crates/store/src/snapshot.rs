@@ -195,6 +195,18 @@ impl Snapshot {
         parts.map(|part| part.vectors(shape)).collect()
     }
 
+    /// Holds the vectors of a part, counted from 0, against their checksum; reads all of them. A part that is not
+    /// there has none.
+    ///
+    /// # Errors
+    /// [`Error::Checksum`].
+    pub fn check_embeddings(&self, part: usize) -> Result<()> {
+        match self.inner.parts.get(part) {
+            Some(part) => part.check_embeddings(),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn parts(&self) -> &[OpenPart] {
         &self.inner.parts
     }

@@ -131,7 +131,7 @@ impl Store {
         let names = self.files.list(&KbPath::known(names::SNAPSHOTS))?;
         let numbers = names
             .iter()
-            .filter_map(|name| names::parse_current(name.strip_suffix(".json")?.as_bytes()));
+            .filter_map(|name| names::parse_number(name.strip_suffix(".json")?));
         let mut numbers: Vec<u64> = numbers.filter(|number| *number <= current).collect();
         numbers.sort_unstable();
         Ok(numbers)

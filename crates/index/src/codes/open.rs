@@ -66,6 +66,13 @@ pub enum CodesError {
         /// That of the bytes found.
         found: u64,
     },
+    /// A vector scores higher or lower than its codes allow: one of them is not what was written. A change that
+    /// is smaller than what codes lose stays unseen.
+    #[error("the vector of row {row} does not go with its scan copy: one of them is damaged")]
+    Contradiction {
+        /// The row, counted from 0.
+        row: usize,
+    },
 }
 
 impl CodesError {

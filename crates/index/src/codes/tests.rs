@@ -119,6 +119,44 @@ fn every_damage_is_an_error_or_changes_nothing() {
 }
 
 #[test]
+fn a_vector_that_does_not_go_with_its_codes_is_found() {
+    let values = values();
+    let codes = open(written(&values)).unwrap();
+    let expected = search(&values, &codes).unwrap();
+    for hit in &expected {
+        let row = hit.id.0 as usize;
+        // The number of the largest weight in the question; its sign and a bit of its exponent.
+        for bit in [31, 25] {
+            let mut damaged = values.clone();
+            let number = &mut damaged[row * DIM + 7];
+            *number = f32::from_bits(number.to_bits() ^ 1 << bit);
+            let refused = search(&damaged, &codes).unwrap_err();
+            assert_eq!(refused, CodesError::Contradiction { row });
+        }
+    }
+}
+
+#[test]
+fn a_damaged_vector_is_refused_or_moves_scores_by_less_than_codes_lose() {
+    let values = values();
+    let codes = open(written(&values)).unwrap();
+    let right = |row: usize| {
+        let question = [0.3, -1.0, 0.2, 0.9, 1.5, -0.1, 0.0, 2.0, -0.7, 0.4_f64];
+        let row = values[row * DIM..][..DIM].iter().zip(question);
+        row.map(|(a, b)| f64::from(*a) * b).sum::<f64>()
+    };
+    for round in 0..1_000 {
+        let mut damaged = values.clone();
+        let number = &mut damaged[round * 7919 % (ROWS * DIM)];
+        *number = f32::from_bits(number.to_bits() ^ 1 << (round % 32));
+        for hit in search(&damaged, &codes).unwrap_or_default() {
+            let off = (f64::from(hit.score) - right(hit.id.0 as usize)).abs();
+            assert!(off < 0.2, "round {round}: {off}");
+        }
+    }
+}
+
+#[test]
 fn copies_of_other_vectors_and_versions_are_refused() {
     let file = written(&values());
     let other = Sha256::of(b"another file");

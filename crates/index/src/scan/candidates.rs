@@ -33,11 +33,23 @@ impl Bounds {
             upper: ((estimate + width) as f32).next_up(),
         }
     }
+
+    /// Whether the score of an undamaged row can be this one; where nothing is known, every one can.
+    fn allow(self, score: f32) -> bool {
+        self.upper == f32::INFINITY || (self.lower <= score && score <= self.upper)
+    }
+}
+
+/// A row whose score is not what was known of it: its vector or its codes are damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Contradiction {
+    /// Numbered over all segments.
+    pub(super) row: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Unscored {
-    upper: f32,
+    bounds: Bounds,
     row: usize,
 }
 
@@ -51,6 +63,7 @@ pub(super) struct Candidates {
     /// The best of those that were scored.
     scored: Top,
     threshold: f32,
+    contradiction: Option<Contradiction>,
 }
 
 impl Candidates {
@@ -61,6 +74,7 @@ impl Candidates {
             unscored: Vec::new(),
             scored: Top::new(k),
             threshold: f32::NEG_INFINITY,
+            contradiction: None,
         }
     }
 
@@ -80,8 +94,7 @@ impl Candidates {
             return;
         }
         self.learn(bounds.lower);
-        let upper = bounds.upper;
-        self.unscored.push(Unscored { upper, row });
+        self.unscored.push(Unscored { bounds, row });
         if self.unscored.len() >= UNSCORED + 4 * self.k {
             self.drop_hopeless();
             if self.unscored.len() >= UNSCORED / 2 + 2 * self.k {
@@ -119,18 +132,23 @@ impl Candidates {
 
     fn drop_hopeless(&mut self) {
         let threshold = self.threshold;
-        self.unscored.retain(|row| row.upper >= threshold);
+        self.unscored.retain(|row| row.bounds.upper >= threshold);
     }
 
     /// Scores the most promising first, until no bound reaches the worst score kept.
     fn score_all(&mut self, score: impl Fn(usize) -> Hit) {
         let mut rows = std::mem::take(&mut self.unscored);
-        rows.sort_unstable_by(|a, b| b.upper.total_cmp(&a.upper).then(a.row.cmp(&b.row)));
-        for Unscored { upper, row } in rows {
-            if upper < self.threshold {
+        let upper = |row: &Unscored| row.bounds.upper;
+        rows.sort_unstable_by(|a, b| upper(b).total_cmp(&upper(a)).then(a.row.cmp(&b.row)));
+        for Unscored { bounds, row } in rows {
+            if bounds.upper < self.threshold {
                 break;
             }
-            self.scored.offer(score(row));
+            let hit = score(row);
+            if !bounds.allow(hit.score) {
+                self.contradiction.get_or_insert(Contradiction { row });
+            }
+            self.scored.offer(hit);
             if let Some(worst) = self.scored.worst() {
                 self.threshold = self.threshold.max(worst);
             }
@@ -142,6 +160,7 @@ impl Candidates {
         let mut all = Self::new(k);
         for found in found {
             all.raise(found.threshold);
+            all.contradiction = all.contradiction.or(found.contradiction);
             found.lower.iter().for_each(|&lower| all.learn_key(lower));
             all.unscored.extend(&found.unscored);
             all.scored = all.scored.merge(found.scored.clone());
@@ -151,10 +170,19 @@ impl Candidates {
     }
 
     /// Scores what is left and gives the best, best first.
-    pub(super) fn into_hits(mut self, score: impl Fn(usize) -> Hit) -> Vec<Hit> {
+    ///
+    /// # Errors
+    /// [`Contradiction`] when the score of a row was not within its bounds.
+    pub(super) fn into_hits(
+        mut self,
+        score: impl Fn(usize) -> Hit,
+    ) -> Result<Vec<Hit>, Contradiction> {
         self.drop_hopeless();
         self.score_all(score);
-        self.scored.into_sorted()
+        match self.contradiction {
+            None => Ok(self.scored.into_sorted()),
+            Some(contradiction) => Err(contradiction),
+        }
     }
 }
 

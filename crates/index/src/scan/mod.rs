@@ -61,14 +61,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ragdex_core::{Cancel, Vectors};
 use rayon::prelude::*;
 
-use self::candidates::{Candidates, Thresholds};
+use self::candidates::{Candidates, Contradiction, Thresholds};
 use self::codes::CodeGroups;
 use self::numbers::NumberGroups;
 use self::question::{Offset, Question};
 use self::worker::Worker;
 use crate::exact::Segment;
 use crate::simd::Isa;
-use crate::{Codes, Error, Hit};
+use crate::{Codes, CodesError, Error, Hit};
 
 /// Questions of one pass over the vectors, at most, so that what is kept for each stays in bounds.
 const MAX_QUESTIONS: usize = 1024;
@@ -159,19 +159,34 @@ impl<'s, 'a> Pass<'s, 'a> {
         });
         let found: Vec<Vec<Candidates>> = workers.collect::<Result<_, Error>>()?;
         let questions = (0..self.questions.len()).into_par_iter();
-        Ok(questions
+        questions
             .map(|question| {
                 let found = found.iter().map(|worker| &worker[question]);
-                Candidates::merge(self.k, found).into_hits(|row| self.score(question, row))
+                let best = Candidates::merge(self.k, found);
+                let hits = best.into_hits(|row| self.score(question, row));
+                hits.map_err(|contradiction| self.damaged(contradiction))
             })
-            .collect())
+            .collect()
+    }
+
+    fn damaged(&self, Contradiction { row }: Contradiction) -> Error {
+        let (segment, row) = self.place(row);
+        Error::Codes {
+            passage: segment.id(0),
+            source: CodesError::Contradiction { row },
+        }
     }
 
     /// Scores a row, numbered over all segments.
     fn score(&self, question: usize, row: usize) -> Hit {
+        let (segment, row) = self.place(row);
+        segment.hit(row, self.questions[question].exact(), self.isa)
+    }
+
+    /// The segment of a row that is numbered over all segments, and the row in it.
+    fn place(&self, row: usize) -> (&Segment<'a>, usize) {
         let segment = self.first_rows.partition_point(|&first| first <= row) - 1;
-        let (segment, first) = (&self.segments[segment], self.first_rows[segment]);
-        segment.hit(row - first, self.questions[question].exact(), self.isa)
+        (&self.segments[segment], row - self.first_rows[segment])
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use ragdex_core::{Stage, Unit, Vectors};
 use ragdex_index::{Codes, ExactIndex, Segment, WriteError, write_codes};
 use ragdex_store::{FileEntry, Index, Part, PartEmbeddings, Snapshot, Staging};
+use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::make::PartVectors;
@@ -198,6 +199,23 @@ impl OpenExact {
             _ => error.into(),
         }
     }
+}
+
+/// Holds the vectors of every part that has no scan copy against their checksums, so that no search answers from
+/// damaged ones. With a copy, each row that is scored is compared with its codes instead: reading all vectors would
+/// take longer than searching them.
+///
+/// # Errors
+/// [`Error::Store`] with the first file that is damaged.
+pub(super) fn check_uncopied(snapshot: &Snapshot) -> Result<()> {
+    let exact = snapshot.index(IndexKind::Exact.name());
+    let copied: Vec<u64> = exact
+        .into_iter()
+        .flat_map(|(index, _)| copied(index).map(|(number, _)| number))
+        .collect();
+    let parts = snapshot.manifest().parts.par_iter().enumerate();
+    let uncopied = parts.filter(|(_, part)| !copied.contains(&u64::from(part.number)));
+    uncopied.try_for_each(|(place, _)| Ok(snapshot.check_embeddings(place)?))
 }
 
 /// The rows of a part that are not deleted; nothing when none is.

@@ -7,7 +7,7 @@ use ragdex_index::{Covered, Graph, Hit, HnswIndex, SearchOptions, Segment, Vecto
 use ragdex_store::{PartEmbeddings, Snapshot};
 use rayon::prelude::*;
 
-use super::exact::{OpenExact, live_rows};
+use super::exact::{OpenExact, check_uncopied, live_rows};
 use super::hnsw::{identity, vectors_hash};
 use super::recorded::{HnswParameters, SegmentParameters};
 use super::{IndexKind, segments_with};
@@ -59,7 +59,8 @@ impl OpenIndex {
     /// The exact kind does without files and can always be asked for.
     ///
     /// # Errors
-    /// [`Error::NoSuchIndex`]; [`Error::NothingToExpand`] for an expansion of the exact kind; [`Error::ScanCopy`], [`Error::IndexFile`] and [`Error::IndexParameters`] for what is damaged.
+    /// [`Error::NoSuchIndex`]; [`Error::NothingToExpand`] for an expansion of the exact kind; [`Error::ScanCopy`], [`Error::IndexFile`] and [`Error::IndexParameters`] for what is damaged;
+    /// [`Error::Store`] for vectors that are.
     pub(crate) fn open(
         snapshot: &Snapshot,
         path: &Path,
@@ -80,6 +81,7 @@ impl OpenIndex {
             IndexKind::Exact => Opened::Exact(OpenExact::open(snapshot)?),
             IndexKind::Hnsw => open_graphs(snapshot, path, dim, expansion)?,
         };
+        check_uncopied(snapshot)?;
         Ok(Self { dim, opened })
     }
 
