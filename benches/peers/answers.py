@@ -127,6 +127,7 @@ def reference(args):
     config = RagConfig.from_pretrained(args.folder)
     model = {"rag-token": RagTokenForGeneration, "rag-sequence": RagSequenceForGeneration}[args.kind]
     model = model.from_pretrained(args.folder, config=config).eval()
+    model = model.double() if args.double else model
     load = lambda name: AutoTokenizer.from_pretrained(Path(args.folder) / name)
     names = [load("question_encoder_tokenizer"), load("generator_tokenizer")]
     queries = read_questions(args.folder, args.first, args.count)
@@ -134,7 +135,8 @@ def reference(args):
     for start in range(0, len(queries), args.batch):
         batch = queries[start : start + args.batch]
         encoded = contexts(batch, config, *names, args.pad)
-        scores = torch.tensor([[p["score"] for p in q["passages"]] for q in batch])
+        scores = torch.tensor([[p["score"] for p in q["passages"]] for q in batch],
+                              dtype=torch.float64 if args.double else torch.float32)
         before, began = time.process_time(), time.perf_counter()
         rows = model.generate(context_input_ids=encoded.input_ids, context_attention_mask=encoded.attention_mask,
                               doc_scores=scores, num_beams=args.beams, max_length=args.max_length,
@@ -154,10 +156,10 @@ def trimmed(row):
     return row
 
 
-def run_reference(args, kind, first, count):
+def run_reference(args, kind, first, count, more=()):
     options = ["--first", first, "--count", count, "--kind", kind, "--threads", args.threads, "--batch", args.batch,
                "--beams", args.beams, "--max-length", args.max_length, "--min-length", args.min_length, "--pad", args.pad]
-    command = [sys.executable, __file__, "reference", args.folder, *map(str, options)]
+    command = [sys.executable, __file__, "reference", args.folder, *map(str, options), *more]
     environment = dict(os.environ, OMP_NUM_THREADS=str(args.threads), MKL_NUM_THREADS=str(args.threads))
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
     return json.loads(done.stdout.splitlines()[-1])
@@ -205,12 +207,16 @@ def tokens(args):
 
 
 def tell_apart(args, kind, question, theirs):
-    """Says how far below our best answer theirs is among ours: near ties are decided by rounding."""
+    """Says how far below our best answer theirs is among ours, and what transformers answers in double precision:
+    near ties are decided by rounding."""
     found = run_ours(args, kind, question, 1, ["--num-return-sequences", args.beams])["candidates"][0]
     place = next((i for i, c in enumerate(found) if c["tokens"] == theirs), None)
     told = "is not among ours" if place is None else (
         f"is our number {place + 1}, {found[0]['score'] - found[place]['score']:.1e} below a score of {found[0]['score']:.4f}")
-    print(f"{kind}, question {question}: the answer of transformers {told}", flush=True)
+    exact = run_reference(args, kind, question, 1, ["--double"])["tokens"][0]
+    place = next((i for i, c in enumerate(found) if c["tokens"] == exact), None)
+    decided = "theirs" if exact == theirs else "neither" if place is None else f"our number {place + 1}"
+    print(f"{kind}, question {question}: the answer of transformers {told}; in double precision it gives {decided}", flush=True)
 
 
 def speed(args):
@@ -254,6 +260,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--wall", action="store_true")
+    parser.add_argument("--double", action="store_true", help="of the reference: in double precision")
     parser.add_argument("--precision", default="")
     parser.add_argument("--ragdex", default=str(ROOT / "target/release/ragdex"))
     args = parser.parse_args()
