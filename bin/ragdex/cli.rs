@@ -130,6 +130,16 @@ pub(crate) enum Command {
     Completions(Completions),
 }
 
+impl Command {
+    /// Whether it may run passages through an encoder, which takes long.
+    pub(crate) fn embeds(&self) -> bool {
+        matches!(
+            self,
+            Self::Build(_) | Self::Refresh(_) | Self::Add(_) | Self::Embed(_)
+        )
+    }
+}
+
 /// Read, split, embed, index: make a knowledge base.
 ///
 /// After a crash or Ctrl-C the same command goes on where it stopped.

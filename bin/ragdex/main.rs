@@ -26,6 +26,9 @@ use crate::output::Output;
 fn main() -> ExitCode {
     quiet_caught_panics();
     let cli = Cli::parse();
+    if cli.command.embeds() {
+        memory::return_large_buffers();
+    }
     match run(cli) {
         Ok(()) => Exit::Done.into(),
         Err(error) => hints::report(&error).into(),
