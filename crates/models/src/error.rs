@@ -73,7 +73,7 @@ pub enum Error {
     },
     /// The weights lack tensors that the model needs.
     #[error(
-        "`{}`: {} tensors missing: `{}`", path.display(), names.len(), names.join("`, `")
+        "`{}`: missing tensors ({}): `{}`", path.display(), names.len(), names.join("`, `")
     )]
     MissingTensors {
         /// The weights file or its folder.

@@ -206,7 +206,7 @@ fn all_missing_tensors_are_named_at_once() {
             .collect()
     };
     let error = checkpoint.require(&expected(&["x", "y", "z"])).unwrap_err();
-    let missing = "`memory/model.safetensors`: 2 tensors missing: `y`, `z`";
+    let missing = "`memory/model.safetensors`: missing tensors (2): `y`, `z`";
     assert_eq!(error.to_string(), missing);
     let error = checkpoint.require(&expected(&["x"])).unwrap_err();
     let shape = "`memory/model.safetensors`: tensor `x`: shape [3] expected, found [2]";
