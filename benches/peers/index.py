@@ -25,6 +25,7 @@ def arguments():
     parser.add_argument("-k", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--batches", type=int, nargs="+", default=list(BATCHES), choices=list(BATCHES))
     return parser.parse_args()
 
 
@@ -64,7 +65,8 @@ def main():
         return [float(line.split()[column]) for line in lines.stdout.splitlines()]
 
     print(f"{rows} x {dim}, k = {args.k}, {args.threads} thread(s), FAISS {faiss.__version__}; ms a batch")
-    for batch, repeats in BATCHES.items():
+    for batch in args.batches:
+        repeats = BATCHES[batch]
         found = {"scan copy": [], "no copy": [], "FAISS": [], "FAISS, BLAS": []}
         for _ in range(args.rounds):
             found["scan copy"] += ours(batch)

@@ -26,6 +26,7 @@ mod coding;
 mod file;
 mod graph;
 mod index;
+mod order;
 mod recall;
 
 pub use build::{BuiltGraph, HnswOptions, build_graph};

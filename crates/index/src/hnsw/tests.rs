@@ -111,6 +111,13 @@ fn links_lead_to_short_vectors_too() {
 }
 
 #[test]
+fn more_candidates_are_weighed_in_larger_graphs() {
+    let weighed = [0, 40_000, 160_000, 300_000].map(HnswIndex::default_expansion);
+    assert_eq!(weighed, [256, 256, 512, 701]);
+    assert_eq!(HnswIndex::default_expansion(u32::MAX as usize), 83_886);
+}
+
+#[test]
 fn several_graphs_and_rows_without_one_are_one_index() {
     let maker = DprLike::new(DIM, 6);
     let vectors = maker.passages(0..5000);

@@ -107,7 +107,9 @@ impl Target {
                 let graph = graph.to_usearch().map_err(failed)?;
                 let graph = UsearchGraph::read(&graph, &path)?;
                 let (dim, add) = (shape.dim, options.expansion_add);
-                write_hnsw(&mut file, &graph, dim, add, EXPANSION_SEARCH).map_err(failed)?;
+                // efSearch that FAISS takes from the file: what searches of ours use.
+                let search = HnswIndex::default_expansion(shape.rows as usize);
+                write_hnsw(&mut file, &graph, dim, add, search).map_err(failed)?;
                 let storage = FlatWriter::new(file, dim, shape.rows).map_err(failed)?;
                 Self::FaissFlat(path, storage, Ids::create(folder)?)
             }
@@ -166,9 +168,6 @@ impl Target {
         }
     }
 }
-
-/// efSearch that FAISS takes from the file: what searches of ours use.
-const EXPANSION_SEARCH: usize = HnswIndex::DEFAULT_EXPANSION;
 
 /// Builds one graph over all passages.
 fn graph(

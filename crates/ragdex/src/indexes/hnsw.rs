@@ -72,6 +72,7 @@ pub(super) fn make(
     let recall = maker.recall(&made)?;
     context.reporter.finish(Stage::Index);
     context.reporter.note(&told(&recall, made.len()));
+    let largest = made.iter().map(|graph| graph.parameters.nodes).max();
     let (files, segments) = made
         .into_iter()
         .map(|graph| (graph.file, graph.parameters))
@@ -79,7 +80,7 @@ pub(super) fn make(
     let parameters = HnswParameters {
         connectivity: options.connectivity,
         expansion_add: options.expansion_add,
-        expansion_search: HnswIndex::DEFAULT_EXPANSION,
+        expansion_search: HnswIndex::default_expansion(largest.unwrap_or(0) as usize),
         quantization: "i8".into(),
         segment_rows: SEGMENT_ROWS,
         segments,
