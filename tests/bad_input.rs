@@ -70,6 +70,25 @@ fn an_empty_corpus_is_refused() {
 }
 
 #[test]
+fn a_key_that_most_documents_share_is_refused() {
+    let dir = Dir::new();
+    let line = |n: usize, title: &str| {
+        format!(r#"{{"place": "{n}", "title": "{title}", "text": "Note {n} is about herons."}}"#)
+    };
+    let lines: Vec<String> = (0..9)
+        .map(|n| line(n, ["A", "B", "C", "D"][n % 4]))
+        .collect();
+    dir.write("notes.jsonl", lines.join("\n"));
+    refused(
+        &dir,
+        &["notes.jsonl"],
+        &["5 of 9 documents", "--key-column"],
+    );
+    dir.ragdex(["build", "kb", "notes.jsonl", "--key-column", "place"])
+        .succeeds();
+}
+
+#[test]
 fn a_folder_that_is_no_knowledge_base_is_named() {
     let dir = Dir::new();
     dir.write("notes/a.txt", NOTE);

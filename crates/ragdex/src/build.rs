@@ -43,7 +43,7 @@ pub(crate) const WIKI: &str = "wiki";
 ///
 /// # Errors
 /// [`Error::AlreadyBuilt`] when another build made the knowledge base; [`Error::EmptyCorpus`];
-/// [`Error::Vectors`], [`Error::VectorCount`] and [`Error::ForeignVectors`] for vectors that cannot be taken over;
+/// [`Error::RepeatedKeys`] when more than half of the documents would be left out; [`Error::Vectors`], [`Error::VectorCount`] and [`Error::ForeignVectors`] for vectors that cannot be taken over;
 /// what reading, splitting, embedding and writing give.
 pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Result<BuildReport> {
     build_in(|| Store::create_or_open(path), path, options, context)
@@ -104,6 +104,7 @@ pub(crate) fn build_in(
 pub(crate) fn is_bad_source(error: &Error) -> bool {
     match error {
         Error::EmptyCorpus { .. }
+        | Error::RepeatedKeys { .. }
         | Error::SeveralWikis { .. }
         | Error::VectorCount { .. }
         | Error::ForeignVectors { .. } => true,
@@ -316,7 +317,7 @@ impl Build<'_> {
         let splitter = Splitter::new(self.options.splitting)?;
         let mut keys = KeySet::default();
         let mut wiki = None;
-        let mut repeated = 0;
+        let (mut distinct, mut repeated) = (0, 0);
         while let Some(document) = feed.next()? {
             if feed.format() == Format::MediaWiki {
                 check_wiki(&mut wiki, &document)?;
@@ -325,11 +326,19 @@ impl Build<'_> {
                 repeated += 1;
                 continue;
             }
+            distinct += 1;
             let splitting = Instant::now();
             let passages = splitter.split(&document);
             parts.push(&DocumentMeta::from(&document), &passages)?;
             self.times.split += splitting.elapsed().as_secs_f64();
             feed.used(passages.len(), parts.n_passages());
+        }
+        // The same source named twice is no mistake of this kind.
+        if repeated > distinct {
+            return Err(Error::RepeatedKeys {
+                repeated,
+                documents: distinct + repeated,
+            });
         }
         let without = feed.n_without_passages();
         let skipped = feed.summary().skipped();

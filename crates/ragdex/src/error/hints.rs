@@ -57,6 +57,11 @@ impl Error {
             Self::EmptyCorpus { .. } => {
                 "check the path and `--format`; a document needs a text".into()
             }
+            Self::RepeatedKeys { .. } => {
+                "name the column that tells documents apart with `--key-column NAME`; without one the title is the key. \
+                 Of several wikis or folders, make a knowledge base each"
+                    .into()
+            }
             Self::SeveralWikis { .. } => "build a knowledge base for each wiki".into(),
             Self::Shrinks { .. } => {
                 "check that the source is the whole corpus; `--allow-shrink` drops them, `ragdex add` keeps all \

@@ -113,6 +113,17 @@ pub enum Error {
         /// The sources read.
         sources: Vec<PathBuf>,
     },
+    /// Most documents have the key of an earlier one: what was taken for a key is none.
+    #[error(
+        "{repeated} of {documents} documents have the key of an earlier one: what the sources give as key does not \
+         tell them apart"
+    )]
+    RepeatedKeys {
+        /// Documents whose key an earlier one had.
+        repeated: u64,
+        /// Documents read.
+        documents: u64,
+    },
     /// Dumps of more than one wiki.
     #[error("dumps of `{first}` and of `{found}`: pages of two wikis share their ids")]
     SeveralWikis {
