@@ -45,8 +45,8 @@ def find_gold(Q, P, by_text, q, golds, p):
     Q.append((q, golds, hit[0]))
 
 
-def load(path):
-    """A data file (records.py): passages of all its paragraphs, questions of its dev split
+def load(path, split="dev"):
+    """A data file (records.py): passages of all its paragraphs, questions of one split
     (of all lines, where lines carry no split)
     -> passages [(title, text)], questions [(question, answers, gold passage index)]"""
     P, Q, by_text, asked = [], [], {}, []
@@ -59,7 +59,7 @@ def load(path):
                 for c, s, e in chunks(d["p"]):
                     by_text[d["p"]].append((len(P), s, e))
                     P.append((d["t"], c))
-            if d.get("split", "dev") == "dev":
+            if d.get("split", split) == split:
                 asked += [(q, a, d["p"]) for q, a in (d["qa"] if "qa" in d else [(d["q"], d["a"])])]
     for q, a, p in asked:
         find_gold(Q, P, by_text, q, a, p)
@@ -223,10 +223,12 @@ def main():
     ap.add_argument("--vectors", type=Path, help="keep the passages' vectors in this file and use them when it is there")
     ap.add_argument("--ways", default="gold,top1,sequence,token", help="which of the four to run")
     ap.add_argument("--out", type=Path, help="JSON lines: question, answers, and what each way of decoding said")
+    ap.add_argument("--prior", default="1", help="factors on the scores under the document prior, separated by commas: token is run with each")
+    ap.add_argument("--articles", choices=["dev", "train"], default="dev", help="whose questions; train: to choose settings by")
     ap.add_argument("--grounded", action="store_true", help="only allow answers that are whole-word runs of the passages")
     ar = ap.parse_args()
     torch.set_num_threads(ar.threads)
-    P, Q = load_sample(ar.data) if ar.data.is_dir() else load(ar.data)
+    P, Q = load_sample(ar.data) if ar.data.is_dir() else load(ar.data, ar.articles)
     if ar.questions:
         if ar.spread:
             Q = Q[::max(1, len(Q) // ar.questions)]
@@ -293,7 +295,9 @@ def main():
             if "top1" in ways:
                 said["top1"] = rd.text(ys[0].tolist())
             if "token" in ways:
-                said["token"] = rd.text(rd.token(h, m, prior, docs).tolist())
+                for factor in ar.prior.split(","):
+                    name = "token" if factor == "1" else f"token@{factor}"
+                    said[name] = rd.text(rd.token(h, m, (S[i, top] * float(factor)).log_softmax(0), docs).tolist())
         for way, a in said.items():
             add(way, a, golds)
         if kept:

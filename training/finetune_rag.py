@@ -1,13 +1,14 @@
 """Fine-tune the reader on the RAG-Token marginal over retrieved passages.
 
-    python finetune_rag.py --encoder ENCODER --reader READER --data data/new-wiki.jsonl.gz [--steps 110] --out OUT
+    python finetune_rag.py --encoder ENCODER --reader READER --data data/new-wiki.jsonl.gz ... [--steps 110] --out OUT
 
-For every training question the top --k passages are retrieved from all passages of the file (train and dev
-articles alike, as an index would hold them) with the finished, fixed retriever. The loss of an answer is
+For every training question the top --k passages are retrieved from all passages of the files' training splits
+with the finished, fixed retriever. The loss of an answer is
     -sum_t log sum_z softmax(score)_z p(piece_t | passage_z, question, pieces before t)
 plus the plain losses of train_generator.py on the passage that holds the answer, at half weight.
-Passages are read apart, so a passage without the answer learns to spread its mass instead of guessing.
-Both towers stay fixed: the packed file stores one network for both. Dev questions are never trained on.
+Passages are read apart, so a passage without the answer learns to spread its mass instead of guessing; with --nothing
+above 0 it learns the end token as its first piece.
+Both towers stay fixed: the packed file stores one network for both. Held-out articles are not read.
 """
 import argparse
 import json
@@ -22,22 +23,25 @@ from tokenizers import Tokenizer
 from transformers import BartForConditionalGeneration, DPRContextEncoder, DPRQuestionEncoder
 
 from eval_rag import chunks, embed
-from eval_rag import load as passages
 from records import read
 from train_generator import Average, bf16_pays, collate, decoder_input
 
 
-def load(path):
+LONGEST = 400  # pieces of one passage with its question
+
+
+def load(paths):
     """-> passages [(title, text)], training questions [(question, answer, passage index, start in passage)]"""
-    P, _ = passages(path)
-    Q = []
-    index = {p: i for i, (_, p) in reversed(list(enumerate(P)))}
-    for r in read([path], "train"):
+    P, Q, index = [], [], {}
+    for r in read(paths, "train"):
         a = r["a"][0]
         at = r["p"].find(a)
         for c, s, e in chunks(r["p"]):
+            if (r["t"], c) not in index:
+                index[r["t"], c] = len(P)
+                P.append((r["t"], c))
             if s <= at and at + len(a) <= e:
-                Q.append((r["q"], a, index[c], at - s))
+                Q.append((r["q"], a, index[r["t"], c], at - s))
     return P, Q
 
 
@@ -45,8 +49,8 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--encoder", type=Path, required=True, help="folder with ctx_encoder and question_encoder")
     ap.add_argument("--reader", type=Path, required=True)
-    ap.add_argument("--data", type=Path, required=True)
-    ap.add_argument("--vectors", type=Path, help="passage vectors kept by eval_rag.py --vectors, for the same file and encoder")
+    ap.add_argument("--data", type=Path, nargs="+", required=True)
+    ap.add_argument("--vectors", type=Path, help="keep the vectors of passages and questions here; used when it is there")
     ap.add_argument("--out", type=Path, required=True)
     ap.add_argument("--k", type=int, default=5)
     ap.add_argument("--steps", type=int, default=110)
@@ -54,6 +58,8 @@ def main():
     ap.add_argument("--lr", type=float, default=6e-5)
     ap.add_argument("--enc-lr", type=float, default=3e-5)
     ap.add_argument("--plain", type=float, default=0.5, help="weight of the plain losses")
+    ap.add_argument("--nothing", type=float, default=0.0, help="weight of the first piece of passages without the answer")
+    ap.add_argument("--prior", type=float, default=1.0, help="the document prior is the softmax of this times the scores")
     ap.add_argument("--threads", type=int, default=1)
     ap.add_argument("--seed", type=int, default=0)
     ar = ap.parse_args()
@@ -62,14 +68,20 @@ def main():
     rng = random.Random(ar.seed)
     amp, t0 = bf16_pays(), time.time()
     P, Q = load(ar.data)
-    rng.shuffle(Q)
-    Q = Q[:ar.steps * ar.batch]
+    random.Random(0).shuffle(Q)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=amp):
         tok = Tokenizer.from_file(str(ar.encoder / "ctx_encoder" / "tokenizer.json"))
         ce = DPRContextEncoder.from_pretrained(ar.encoder / "ctx_encoder").float().eval()
         qe = DPRQuestionEncoder.from_pretrained(ar.encoder / "question_encoder").float().eval()
-        pv = torch.load(ar.vectors) if ar.vectors else embed(ce, tok, [f"{t} {p}" for t, p in P]).float()
-        qv = embed(qe, tok, [q for q, *_ in Q]).float()
+        if ar.vectors and ar.vectors.exists():
+            pv, qv = torch.load(ar.vectors)
+        else:
+            pv = embed(ce, tok, [f"{t} {p}" for t, p in P]).float()
+            qv = embed(qe, tok, [q for q, *_ in Q]).float()
+        if ar.vectors:
+            torch.save((pv, qv), ar.vectors)
+    chosen = rng.sample(range(len(Q)), min(len(Q), ar.steps * ar.batch))
+    Q, qv = [Q[i] for i in chosen], qv[chosen]
     S = qv @ pv.T
     top = S.topk(ar.k, 1).indices.tolist()
     found = sum(g in t for t, (_, _, g, _) in zip(top, Q))
@@ -91,7 +103,7 @@ def main():
     opt = torch.optim.AdamW([dict(params=encp, lr=ar.enc_lr), dict(params=decp, lr=ar.lr)], weight_decay=0.01, fused=True)
     base_lr = [g["lr"] for g in opt.param_groups]
     avg = Average(encp + decp, 0.99)
-    sums = [0, 0, 0]
+    sums = [0, 0, 0, 0]
     logf = (ar.out / "log.jsonl").open("a")
 
     def save():
@@ -106,26 +118,33 @@ def main():
     steps = [order[i:i + ar.batch] for i in range(0, len(order), ar.batch)]
     rng.shuffle(steps)
     for step, group in enumerate(steps):
-        rows, prior, gold = [], [], []
+        rows, prior, gold, without = [], [], [], []
         for i in group:
             q, a, g, at = Q[i]
             docs = top[i] if g in top[i] else top[i][:-1] + [g]
-            prior.append(S[i, docs].log_softmax(0))
+            prior.append((S[i, docs] * ar.prior).log_softmax(0))
+            without += [a.lower() not in P[j][1].lower() for j in docs]
             gold.append(docs.index(g))
             encs = tok.encode_batch([f"{P[j][0]} / {P[j][1]} // {q}" for j in docs])
             start = len(P[g][0]) + 3 + at
             e = encs[gold[-1]]
             span = [k for k, (s, t) in enumerate(e.offsets) if t > s and s < start + len(a) and t > start]
+            if not span or span[-1] >= LONGEST:  # text that is hardly words
+                prior.pop(), gold.pop()
+                del without[-len(docs):]
+                continue
             tgt = [ids["[CLS]"]] + e.ids[span[0]:span[-1] + 1][:20] + [ids["[SEP]"]]
-            rows += [(x.ids, tgt, (span[0], span[0] + len(tgt) - 3)) for x in encs]
+            rows += [(x.ids[:LONGEST], tgt, (span[0], span[0] + len(tgt) - 3)) for x in encs]
+        if not rows:
+            continue
         x, y, ptr, span, neg = collate(rows, ids["[PAD]"], "cpu")
         mask = (x != ids["[PAD]"]).long()
-        B, K = len(group), ar.k
+        B, K = len(gold), ar.k
         right = torch.zeros(B, K, dtype=torch.bool)
         right[torch.arange(B), torch.tensor(gold)] = True
         right = right.flatten()
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=amp):
-            o = m(input_ids=x, attention_mask=mask, decoder_input_ids=decoder_input(y, neg, ids), output_attentions=True)
+            o = m(input_ids=x, attention_mask=mask, decoder_input_ids=decoder_input(y, ids), output_attentions=True)
             sl = span_head(o.encoder_last_hidden_state[right]).float().masked_fill(mask[right][..., None] == 0, -1e4)
         lp = o.logits.float().log_softmax(-1)
         tok_lp = lp.gather(2, y.clamp_min(0)[..., None])[..., 0]  # (B*K, T): log p(piece_t | passage)
@@ -137,7 +156,8 @@ def main():
         att = o.cross_attentions[-1][right].float().mean(1)
         guide = -(att.gather(2, ptr[right].clamp_min(0)[..., None])[..., 0][k] + 1e-6).log().mean()
         sp = F.cross_entropy(sl[..., 0], span[right, 0]) + F.cross_entropy(sl[..., 1], span[right, 1])
-        loss = rag + ar.plain * (ce + 0.3 * guide + 0.3 * sp)
+        nothing = -lp[torch.tensor(without), 1, ids["[SEP]"]].mean() if any(without) else ce * 0
+        loss = rag + ar.plain * (ce + 0.3 * guide + 0.3 * sp) + ar.nothing * nothing
         f = min(1.0, (step + 1) / 20) * 0.5 * (1 + math.cos(math.pi * step / len(steps)))
         for g, l in zip(opt.param_groups, base_lr):
             g["lr"] = l * f
@@ -146,15 +166,15 @@ def main():
         torch.nn.utils.clip_grad_norm_(encp + decp, 1.0)
         opt.step()
         avg.update(step + 1)
-        sums = [a + b.item() for a, b in zip(sums, (rag, ce, guide))]
+        sums = [a + b.item() for a, b in zip(sums, (rag, ce, guide, nothing))]
         if (step + 1) % 20 == 0:
             line = dict(step=step + 1, marginal=round(sums[0] / 20, 3), plain=round(sums[1] / 20, 3), guide=round(sums[2] / 20, 3),
-                        minutes=round((time.time() - t0) / 60, 2))
+                        nothing=round(sums[3] / 20, 3), minutes=round((time.time() - t0) / 60, 2))
             print(line, flush=True)
             logf.write(json.dumps(line) + "\n")
             logf.flush()
-            sums = [0, 0, 0]
-        if (step + 1) % 100 == 0:
+            sums = [0, 0, 0, 0]
+        if (step + 1) % 20 == 0:
             save()
     save()
 

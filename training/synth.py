@@ -1,6 +1,6 @@
 """Invented encyclopedia entries and everyday notes with questions and answers.
 
-    python synth.py OUT.jsonl [--n 30000] [--seed 1]
+    python synth.py OUT.jsonl [--n 30000] [--seed 1] [--chronicles 0.5]
 
 Everything is made up (names from syllables, numbers at random), so the reader
 cannot answer from memory and has to look at the passage. Same record layout as
@@ -17,7 +17,16 @@ NU = "a e i o u ae ai au ea ei ia io oa".split()
 CO = "b ck d ff g l ld ll m n nd ng nn p r rd rk rn s ss st t th v x".split()
 
 
+START = "Ash Black Stone Wood Hill Lake North South West East Red White Green Oak Elm Thorn Marsh Mill Fox Hart Wolf Swan Crow Brook Cold Long New Old Broad Clay Sand Salt Iron Gold Silver Wind Rain Snow Star Moon Bright Brad Hum Lang Rich Har Wal Ber Ed Sher Kings Queens Bishops".split()
+END = "ford ton field wood bridge ham ley by well stead worth burn hurst dale mouth bury land man son er mann berg stein gate pool more".split()
+
+
+PLAIN = 0.0  # share of names of two words, which take few word pieces; above 0 where there are chronicles
+
+
 def name(k=None):
+    if k is None and PLAIN and R.random() < PLAIN:
+        return R.choice(START) + R.choice(END)
     k = k or R.choice([1, 2, 2, 2, 3])
     s = "".join(R.choice(ON) + R.choice(NU) for _ in range(k - 1))
     return (s + R.choice(ON) + R.choice(NU[:5]) + R.choice(CO)).capitalize()
@@ -192,8 +201,177 @@ def entry(kind=None):
     return kind, n, cap(" ".join(body)), asked
 
 
-def records(n):
+# Chronicles: several events and statements of the same sort in one passage, so that names, years and things compete.
+# Each act: what can be done in other words too (past, participle, base), to what, and what that is called in a question.
+NOUN = lambda *xs: (lambda: f"the {name()} {R.choice(xs)}", xs)
+ACTS = [
+    (["built built build", "put_up put_up put_up", "constructed constructed construct", "erected erected erect"], lambda: NOUN("Bridge", "Tower", "Mill", "Chapel", "Lighthouse", "Warehouse"), "building structure"),
+    (["founded founded found", "established established establish", "set_up set_up set_up", "started started start"], lambda: NOUN("Society", "School", "Institute", "Hospital", "Academy", "Company", "Club"), "organisation institution"),
+    (["wrote written write", "authored authored author", "published published publish"], lambda: NOUN("Chronicle", "Letters", "Ballad", "Report", "Dictionary", "Atlas"), "book work"),
+    (["painted painted paint", "created created create", "made made make"], lambda: NOUN("Altarpiece", "Portrait", "Fresco", "Mural", "Triptych"), "picture artwork"),
+    (["discovered discovered discover", "found found find", "first_described first_described first_describe"], lambda: NOUN("Comet", "Cave", "Fossil", "Reef", "Glacier", "Effect"), "thing"),
+    (["invented invented invent", "devised devised devise", "developed developed develop", "designed designed design"], lambda: NOUN("Engine", "Lamp", "Loom", "Valve", "Process", "Compass", "Code"), "invention"),
+    (["destroyed destroyed destroy", "burned_down burned_down burn_down", "demolished demolished demolish"], lambda: NOUN("Palace", "Granary", "Fort", "Theatre", "Station"), "building"),
+    (["bought bought buy", "purchased purchased purchase", "acquired acquired acquire"], lambda: NOUN("Estate", "Collection", "Diamond", "Vineyard", "Brewery", "Shipyard"), "property"),
+    (["sold sold sell", "gave_away given_away give_away"], lambda: NOUN("Manuscript", "Farm", "Forest", "Quarry", "Violin"), "property"),
+    (["won won win", "received received receive", "was_awarded awarded be_awarded"], lambda: NOUN("Medal", "Cup", "Prize", "Fellowship", "Trophy"), "award prize"),
+    (["led led lead", "headed headed head", "commanded commanded command", "was_in_charge_of led be_in_charge_of"], lambda: NOUN("Expedition", "Regiment", "Uprising", "Fleet", "Campaign"), "undertaking"),
+    (["composed composed compose", "wrote written write"], lambda: NOUN("Symphony", "Quartet", "Mass", "Overture", "Suite"), "piece of music"),
+    (["translated translated translate", "edited edited edit"], lambda: NOUN("Psalter", "Codex", "Epic", "Gospels", "Saga"), "text"),
+    (["opened opened open", "inaugurated inaugurated inaugurate"], lambda: NOUN("Museum", "Canal", "Railway", "Market", "Observatory", "Library"), "place"),
+    (["closed closed close", "shut_down shut_down shut_down"], lambda: NOUN("Mine", "Factory", "Prison", "Harbour", "Foundry"), "place"),
+    (["restored restored restore", "repaired repaired repair", "rebuilt rebuilt rebuild"], lambda: NOUN("Abbey", "Aqueduct", "Organ", "Clock", "Gate"), "monument"),
+    (["crossed crossed cross", "explored explored explore", "mapped mapped map"], lambda: NOUN("Desert", "Strait", "Plateau", "Delta", "Icefield"), "region"),
+    (["proposed proposed propose", "put_forward put_forward put_forward", "introduced introduced introduce"], lambda: NOUN("Law", "Tax", "Theory", "Reform", "Treaty", "Calendar"), "idea measure"),
+    (["opposed opposed oppose", "criticised criticised criticise", "rejected rejected reject"], lambda: NOUN("Bill", "Plan", "Doctrine", "Alliance", "Merger"), "plan"),
+    (["stole stolen steal", "took taken take"], lambda: NOUN("Crown", "Relic", "Ledger", "Jewels", "Archive"), "thing"),
+    (["directed directed direct", "produced produced produce"], lambda: NOUN("Festival", "Pageant", "Opera", "Newsreel"), "production"),
+    (["captured captured capture", "besieged besieged besiege", "conquered conquered conquer"], lambda: NOUN("Citadel", "Province", "Pass", "Garrison"), "stronghold"),
+]
+ORIGIN = "Norwegian,Persian,Chilean,Welsh,Polish,Egyptian,Korean,Dutch,Turkish,Peruvian,Greek,Kenyan,Irish,Indian,Swiss,Cuban".split(",")
+REASON = "a shortage of timber,heavy rain,the rising price of bread,a quarrel with the guilds,an outbreak of cholera,lack of money,a royal order,the death of its patron,pressure from merchants,a dispute over land,fear of invasion,falling ticket sales".split(",")
+COUNTS = "rooms windows ships guns sailors horses members volumes students beds wells towers statues wagons workers paintings shops bells looms acres orchards officers nurses lamps".split()
+GENUS = "vessel,tool,garment,drum,dance,tax,boat,knife,bread,lamp,blanket,cart,rope,oven,flute,hat,fishing net,grain store".split(",")
+USE = "carrying water,cutting reeds,drying fish,sharpening blades,measuring grain,catching eels,storing seed,calling cattle,grinding spices,weaving mats,lighting streets,crossing marshes,marking sheep,pressing olives,baking flat bread,sealing letters".split(",")
+MADE_OF = "birch bark,goat skin,hammered copper,fired clay,horse hair,bamboo,whalebone,walnut wood,plaited straw,river stones,sheep wool,cast iron".split(",")
+
+
+def event():
+    """-> sentence, [(question, answer)]"""
+    acts, make, kinds = R.choice(ACTS)
+    said, asked = (([w.replace("_", " ") for w in a.split()]) for a in (R.choice(acts), R.choice(acts)))
+    obj = make()[0]()
+    noun = obj.split()[-1].lower()
+    who, job, home, town = person(), R.choice(JOB), name(), place()
+    when = R.choice([year(), year(), date()])
+    short = who if R.random() < 0.6 else who.split()[-1]
+    why = R.choice(REASON) if R.random() < 0.15 else None
+    on = f"on {when}" if " " in when else f"in {when}"
+    has_job, has_home, has_town, has_when = (R.random() < p for p in (0.45, 0.25, 0.4, 0.85))
+    origin = R.choice(ORIGIN)
+    agent = who
+    if has_job and has_home:
+        agent = f"{who}, {R.choice(['a', 'the'])} {job} from {home},"
+    elif has_job:
+        agent = R.choice([f"the {job} {who}", f"the {origin} {job} {who}"])
+    elif has_home:
+        agent = f"{who} of {home}"
+    at = f" {R.choice(['in', 'at', 'near'])} {town}" if has_town else ""
+    time = f" {on}" if has_when else ""
+    reason = f" {R.choice(['because of', 'owing to', 'after'])} {why}" if why else ""
+    passive = not said[0].startswith("was ")
+    shape = R.random()
+    if shape < 0.35 or not passive:
+        s = f"{cap(agent)} {said[0]} {obj}{at}{time}{reason}."
+    elif shape < 0.5:
+        s = f"{cap(time.strip())}{',' if time else ''} {agent} {said[0]} {obj}{at}{reason}." if time else f"{cap(agent)} {said[0]} {obj}{at}{reason}."
+    elif shape < 0.8:
+        s = f"{cap(obj)} was {said[1]} by {agent.rstrip(',')}{at}{time}{reason}."
+    elif shape < 0.9:
+        s = f"It was {agent} who {said[0]} {obj}{at}{time}{reason}."
+    else:
+        s = f"{cap(obj)}, {said[1]} by {agent.rstrip(',')}{at}{time}{reason}, {R.choice(['is still remembered', 'was soon forgotten', 'made a great stir', 'cost more than planned', 'has often been copied'])}."
+    kind = R.choice([noun, noun] + kinds.split()) if " of " not in kinds else noun
+    q = [(R.choice([f"Who {asked[0]} {obj}?", f"Who {asked[0]} {obj}?", f"By whom was {obj} {asked[1]}?", f"{cap(obj)} was {asked[1]} by whom?",
+                    f"What is the name of the person who {asked[0]} {obj}?", f"Which person {asked[0]} {obj}?"]), who),
+         (R.choice([f"What did {short} {asked[2]}?", f"Which {noun} did {short} {asked[2]}?", f"What {kind} did {short} {asked[2]}?",
+                    f"What was {asked[1]} by {short}?", f"Which {noun} was {asked[1]} by {short}?"]), obj)]
+    if has_when:
+        q.append((R.choice([f"When did {short} {asked[2]} {obj}?", f"When was {obj} {asked[1]}?", f"In what year did {short} {asked[2]} {obj}?",
+                            f"What year was {obj} {asked[1]}?", f"In which year was {obj} {asked[1]}?", f"{cap(obj)} was {asked[1]} in what year?",
+                            f"when was the {noun} {asked[1]} by {short}"]), when))
+        if " " not in when:
+            q.append(R.choice([(f"Who {asked[0]} the {noun} in {when}?", who), (f"What was {asked[1]} in {when}?", obj)]))
+    if has_town:
+        q.append((R.choice([f"Where did {short} {asked[2]} {obj}?", f"Where was {obj} {asked[1]}?", f"In which town was {obj} {asked[1]}?",
+                            f"What place was {obj} {asked[1]} in?", f"At what place did {short} {asked[2]} the {noun}?"]), town))
+    if has_job:
+        q.append((R.choice([f"What was {short}'s profession?", f"What was the occupation of {short}?", f"What kind of work did {short} do?"]), job))
+        q.append((R.choice([f"Which {job} {asked[0]} {obj}?", f"What was the name of the {job} who {asked[0]} {obj}?"]), who))
+        if origin in agent:
+            q.append((R.choice([f"What nationality was {short}?", f"What was the nationality of the {job} who {asked[0]} {obj}?"]), origin))
+    if has_home and (has_job or " of " in agent):
+        q.append((R.choice([f"Where was {short} from?", f"Where did the {job if has_job else 'person'} who {asked[0]} {obj} come from?", f"What town was {short} from?"]), home))
+    if why:
+        q += [(R.choice([f"Why did {short} {asked[2]} {obj}?", f"Why was {obj} {asked[1]}?", f"What caused {short} to {asked[2]} {obj}?",
+                         f"For what reason was {obj} {asked[1]}?"]), why)] * 2
+    return s, q
+
+
+def statement():
+    """-> sentence, [(question, answer)]: counts, meanings of words, lives, kinship, prices"""
+    what = R.random()
+    if what < 0.3:
+        x = f"the {name()} {R.choice(['College', 'Fleet', 'Estate', 'Hospital', 'Guild', 'Castle', 'Colony', 'Monastery', 'Army', 'Library'])}"
+        cs = R.sample(COUNTS, R.randint(2, 4))
+        ns = [R.choice([num(3, 90), num(100, 9000), R.choice("two three four five six seven eight nine ten twelve twenty forty".split())]) for _ in cs]
+        parts = [f"{n} {c}" for n, c in zip(ns, cs)]
+        run = ", ".join(parts[:-1]) + " and " + parts[-1]
+        y = year()
+        s = R.choice([f"{cap(x)} had {run}.", f"By {y}, {x} owned {run}.", f"A survey of {y} gave {x} {run}.", f"{cap(x)} was made up of {run}.", f"There were {run} at {x}."])
+        return s, [(R.choice([f"How many {c} did {x} have?", f"How many {c} were there at {x}?", f"What was the number of {c} of {x}?", f"how many {c} belonged to {x}"]), n) for n, c in zip(ns, cs)]
+    if what < 0.5:
+        w, g, u, m = name().lower(), R.choice(GENUS), R.choice(USE), R.choice(MADE_OF)
+        land_ = name(2)
+        s = R.choice([f"A {w} is a {g} of {m} used for {u} in {land_}.", f"In {land_}, a {g} made from {m}, called a {w}, serves for {u}.",
+                      f"The {w}, a {g} from {land_}, is made of {m}; people use it for {u}.", f"For {u} the people of {land_} use a {g} of {m}, known as the {w}."])
+        return s, [(R.choice([f"What is a {w} used for?", f"What is the purpose of the {w}?", f"What do people do with a {w}?"]), u),
+                   (R.choice([f"What is a {w} made of?", f"Which material is a {w} made from?"]), m),
+                   (R.choice([f"What is a {w}?", f"What kind of thing is a {w}?"]), g),
+                   (R.choice([f"What is the {g} used for {u} called?", f"What do you call the {g} from {land_}?", f"What is used for {u} in {land_}?"]), w),
+                   (R.choice([f"Where does the {w} come from?", f"Where is the {w} used?", f"In which country is a {w} found?"]), land_)]
+    if what < 0.75:
+        a, job = person(), R.choice(JOB)
+        b = R.randint(1400, 1930)
+        d = b + R.randint(25, 90)
+        p1, p2, o = place(), place(), R.choice(ORIGIN)
+        s = R.choice([f"{a} ({b}–{d}) was {'an' if o[0] in 'AEIOU' else 'a'} {o} {job}.", f"{a} (born {b} in {p1}; died {d} in {p2}) was {'an' if o[0] in 'AEIOU' else 'a'} {o} {job}.",
+                      f"{a}, {'an' if o[0] in 'AEIOU' else 'a'} {o} {job}, was born in {b} in {p1} and died in {d} in {p2}.", f"Born in {p1} in {b}, the {o} {job} {a} died in {p2} in {d}."])
+        q = [(R.choice([f"When was {a} born?", f"In what year was {a} born?", f"What year was the {job} {a} born?"]), str(b)),
+             (R.choice([f"When did {a} die?", f"In which year did {a} die?", f"What was the year of {a}'s death?"]), str(d)),
+             (R.choice([f"What was {a}?", f"What did {a} do for a living?", f"What was {a}'s occupation?"]), job),
+             (R.choice([f"What nationality was {a}?", f"What was {a}'s nationality?"]), o)]
+        if p1 in s:
+            q += [(R.choice([f"Where was {a} born?", f"What was the birthplace of {a}?"]), p1), (R.choice([f"Where did {a} die?", f"In which town did {a} die?"]), p2)]
+        return s, q
+    if what < 0.9:
+        a, b = person(), person()
+        k = R.choice("daughter son pupil nephew wife rival secretary neighbour".split())
+        s = R.choice([f"{a} was the {k} of {b}.", f"{b}'s {k} was {a}.", f"{a}, the {k} of {b}, wrote about these years.", f"{b} relied on a {k}, {a}."])
+        return s, [(R.choice([f"Who was the {k} of {b}?", f"Who was {b}'s {k}?", f"What was the name of {b}'s {k}?"]), a),
+                   (R.choice([f"Whose {k} was {a}?", f"{a} was the {k} of whom?"]), b)]
+    x = f"the {name()} {R.choice(['Canal', 'Theatre', 'Telescope', 'Statue', 'Organ', 'Exhibition', 'Mill'])}"
+    a, b, c = f"{R.choice(['$', '£', '€'])}{num(900, 900000)}", num(2000, 800000), f"{num(3, 900)} {R.choice(['metres', 'feet', 'tonnes', 'miles', 'kilometres'])}"
+    verb = {"metres": "measured", "feet": "measured", "tonnes": "weighed", "miles": "stretched", "kilometres": "stretched"}[c.split()[1]]
+    s = R.choice([f"{cap(x)} cost {a}, {verb} {c} and drew {b} visitors in its first year.", f"{cap(x)} {verb} {c}; it drew {b} visitors in its first year and cost {a}.", f"With {b} visitors in its first year, {x}, which {verb} {c}, soon paid back the {a} it had cost."])
+    how = {"measured": f"What size was {x}?", "weighed": f"How much did {x} weigh?", "stretched": f"How far did {x} stretch?"}[verb]
+    return s, [(R.choice([f"How much did {x} cost?", f"What was the price of {x}?", f"What did {x} cost?"]), a), (how, c),
+               (R.choice([f"How many people visited {x} in its first year?", f"How many visitors did {x} have?"]), b)]
+
+
+def chronicle():
+    """-> title, passage, [(question, answer)]: three to seven sentences with names, years and numbers that compete"""
+    many = R.randint(3, 7)
+    said, asked = [], []
+    for _ in range(many):
+        s, q = event() if R.random() < 0.65 else statement()
+        said.append(s)
+        asked += R.sample(q, min(2, len(q)))
+    title = R.choice([name(), f"History of {name()}", f"{name()} County", person(), f"{name()} in the {R.choice(['Middle Ages', '18th century', '19th century', '20th century'])}"])
+    return title, " ".join(said), asked
+
+
+def records(n, chronicles=0.0):
     while n > 0:
+        if chronicles and R.random() < chronicles:
+            t, p, asked = chronicle()
+            for q, v in R.sample(asked, min(3, len(asked))):
+                hit = v if v in p else cap(v)
+                if hit not in p:
+                    continue
+                yield {"t": t if R.random() < 0.8 else "", "p": p, "q": cap(q) if R.random() < 0.8 else q.rstrip("?").lower(), "a": [hit], "s": "synth"}
+                n -= 1
+            continue
         kind, t, p, asked = entry()
         if R.random() < 0.55:  # a second subject in the same passage, as a distractor: mostly a rival of the same kind
             _, _, p2, _ = entry(kind if R.random() < 0.6 else None)
@@ -210,9 +388,11 @@ if __name__ == "__main__":
     ap = argparse.ArgumentParser()
     ap.add_argument("out")
     ap.add_argument("--n", type=int, default=30000)
+    ap.add_argument("--chronicles", type=float, default=0.0, help="share of passages that are chronicles: events and statements that compete")
     ap.add_argument("--seed", type=int, default=1)
     ar = ap.parse_args()
     R.seed(ar.seed)
+    PLAIN = 0.5 if ar.chronicles else 0.0
     with open(ar.out, "w") as f:
-        for r in records(ar.n):
+        for r in records(ar.n, ar.chronicles):
             f.write(json.dumps(r, ensure_ascii=False) + "\n")

@@ -9,14 +9,17 @@ the answer span's own word pieces between [CLS] and [SEP]. Three losses:
      on the piece being copied (the data is extractive, so that position is known);
   3. span guidance: a throw-away linear head marks answer start/end on the encoder.
 2 and 3 only shape the weights; the saved checkpoint is a plain BART model.
-Some rows get a passage that does not answer the question (mostly another passage of the
-same article); there the distribution of the first answer piece is pushed flat, so that
-irrelevant documents add little to a RAG marginal.
+Some rows get a passage that does not answer the question: one the retriever finds for it
+(hard_negatives.py), another of the same article, or any other. There the distribution of the
+first answer piece is pushed flat, so that irrelevant documents add little to a RAG marginal.
+With --wrong nothing the first piece should be the end token instead, "nothing here", and the
+answer's further pieces are learned as they follow from those before (weight 0.3), so that such
+a passage does not end an answer that another one began.
 
 Schedule: warm-up, constant, then a cosine to 2 % over the last --decay-tokens of
 --total-tokens. It is counted in tokens, never in minutes, so a run depends on its seed alone.
-A run that has to end early: `echo TOKENS > OUT/decay-now` starts a decay of that many
-tokens at once (the log notes where, so that the run can be repeated).
+A run that has to end early or may go on for longer: `echo TOKENS > OUT/decay-now` starts a decay
+of that many tokens at once, from the rate it has reached (the log notes where, so that the run can be repeated).
 OUT holds the moving average of the weights; OUT/raw the last step's.
 """
 import argparse
@@ -91,7 +94,7 @@ def window(p, a, rng, short_bias):
 
 
 def build_rows(recs, by_title, tok, ids, rng, max_tokens, neg_rate, short_bias):
-    """-> list of (input_ids, target_ids or None, span or None)"""
+    """-> list of (input_ids, target_ids, span or None for a passage without the answer)"""
     rows, texts, meta = [], [], []
     for r in recs:
         got = window(r["p"], r["a"][0], rng, short_bias)
@@ -101,20 +104,29 @@ def build_rows(recs, by_title, tok, ids, rng, max_tokens, neg_rate, short_bias):
         title = r["t"]
         neg = rng.random() < neg_rate
         if neg:  # another passage of the same article, or any other
-            near = by_title.get(r["t"], ())
-            o = rng.choice(near) if len(near) > 1 and rng.random() < 0.7 else recs[rng.randrange(len(recs))]
-            w = window(o["p"], o["a"][0], rng, short_bias)
-            if not w or r["a"][0].lower() in w[0].lower():
+            near, u = by_title.get(r["t"], ()), rng.random()
+            if r.get("n") and u < 0.6:  # what the retriever found
+                title, p = rng.choice(r["n"])
+                w = window(p, rng.choice(p.split()), rng, short_bias)  # as long as the right ones
+            else:
+                o = rng.choice(near) if len(near) > 1 and u < 0.85 else recs[rng.randrange(len(recs))]
+                w = window(o["p"], o["a"][0], rng, short_bias)
+                title = o["t"]
+            if not w:
                 continue
-            p, at, title = w[0], -1, o["t"]
+            p = w[0]
+            if r["a"][0].lower() in p.lower():
+                continue
+            at = -1
         head = f"{title} / "
         texts.append(f"{head}{p} // {r['q']}")
-        meta.append((len(head) + at, len(head) + at + len(r["a"][0])) if not neg else None)
+        meta.append((len(head) + at, len(head) + at + len(r["a"][0])) if not neg else r["a"][0])
     for enc, m in zip(tok.encode_batch(texts), meta):
         if len(enc.ids) > max_tokens:
             continue
-        if m is None:
-            rows.append((enc.ids, None, None))
+        if isinstance(m, str):
+            pieces = tok.encode(m, add_special_tokens=False).ids[:22]
+            rows.append((enc.ids, [ids["[CLS]"]] + pieces + [ids["[SEP]"]], None))
             continue
         span = [k for k, (s, e) in enumerate(enc.offsets) if e > s and s < m[1] and e > m[0]]
         if not span or span[-1] - span[0] > 22:
@@ -139,46 +151,54 @@ def batches(rows, tokens, rng):
 
 def collate(b, pad, dev):
     T = max(len(r[0]) for r in b)
-    Y = max([len(r[1]) for r in b if r[1]] + [3])
+    Y = max(len(r[1]) for r in b)
     x = torch.full((len(b), T), pad)
     y = torch.full((len(b), Y), -100)
     ptr = torch.full((len(b), Y), -1)
     span = torch.zeros(len(b), 2, dtype=torch.long)
     for i, (ids, tgt, s) in enumerate(b):
         x[i, :len(ids)] = torch.tensor(ids)
-        if tgt:
-            y[i, :len(tgt)] = torch.tensor(tgt)
+        y[i, :len(tgt)] = torch.tensor(tgt)
+        if s:
             ptr[i, 1:len(tgt) - 1] = torch.arange(s[0], s[1] + 1)
             span[i] = torch.tensor(s)
-    neg = torch.tensor([r[1] is None for r in b])
+    neg = torch.tensor([r[2] is None for r in b])
     return [t.to(dev) for t in (x, y, ptr, span, neg)]
 
 
-def decoder_input(y, neg, ids):
+def decoder_input(y, ids):
     """[SEP] [CLS] answer pieces: the targets moved one to the right."""
     d = torch.full_like(y, ids["[PAD]"])
     d[:, 0] = ids["[SEP]"]
     d[:, 1:] = y[:, :-1].clamp_min(0)
     d[:, 1:][y[:, :-1] < 0] = ids["[PAD]"]
-    d[:, 1][neg] = ids["[CLS]"]
     return d
 
 
-def losses(m, span_head, batch, ids, amp):
+def losses(m, span_head, batch, ids, amp, wrong="flat"):
     """-> loss, (cross-entropy, pointer guidance, span guidance)"""
     x, y, ptr, span, neg = batch
+    inputs = decoder_input(y, ids)
+    weight = (y >= 0).float()
+    if wrong == "nothing":
+        y = y.clone()
+        y[neg, 1] = ids["[SEP]"]
+        weight[neg, 2:] *= 0.3
+    else:
+        weight[neg] = 0
     mask = (x != ids["[PAD]"]).long()
     with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=amp):
-        o = m(input_ids=x, attention_mask=mask, decoder_input_ids=decoder_input(y, neg, ids), output_attentions=True)
+        o = m(input_ids=x, attention_mask=mask, decoder_input_ids=inputs, output_attentions=True)
         logits = o.logits.float()
         sl = span_head(o.encoder_last_hidden_state).float().masked_fill(mask[..., None] == 0, -1e4)
-    ce = F.cross_entropy(logits.flatten(0, 1), y.flatten(), ignore_index=-100) if (~neg).any() else logits.sum() * 0
+    ce = F.cross_entropy(logits.transpose(1, 2), y, ignore_index=-100, reduction="none")
+    ce = (ce * weight).sum() / weight.sum().clamp_min(1)
     att = o.cross_attentions[-1].float().mean(1)
     k = ptr >= 0
     guide = -(att.gather(2, ptr.clamp_min(0)[..., None])[..., 0][k] + 1e-6).log().mean() if k.any() else ce * 0
     sp = F.cross_entropy(sl[..., 0], span[:, 0]) + F.cross_entropy(sl[..., 1], span[:, 1])
     loss = ce + 0.3 * guide + 0.3 * sp
-    if neg.any():
+    if wrong == "flat" and neg.any():
         loss = loss + 0.03 * -F.log_softmax(logits[neg, 1], -1).mean()
     return loss, (ce.item(), guide.item(), sp.item())
 
@@ -270,18 +290,40 @@ def bf16_pays():
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
+def ramp(text):
+    """`0.5` or `0.5-0.2`: a number, or one that changes evenly from start to end of the run."""
+    start, _, end = text.partition("-")
+    return float(start), float(end or start)
+
+
 def split_times(arg):
     path, _, times = arg.rpartition(":")
     try:
-        return (Path(path), float(times)) if path else (Path(arg), 1.0)
+        return (Path(path), ramp(times)) if path else (Path(arg), (1.0, 1.0))
     except ValueError:
-        return Path(arg), 1.0
+        return Path(arg), (1.0, 1.0)
+
+
+def endless(recs, rng):
+    """The records again and again, each time in another order."""
+    while True:
+        yield from rng.sample(recs, len(recs))
+
+
+def mixture(sources, count, done, rng):
+    """The next `count` records, of each source as many as its size times its weight at this point of the run says."""
+    share = [size * (t[0] + (t[1] - t[0]) * done) for _, size, t in sources]
+    out = []
+    for (records, _, _), s in zip(sources, share):
+        out += [next(records) for _ in range(round(count * s / sum(share)))]
+    rng.shuffle(out)
+    return out
 
 
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--base", type=Path, required=True, help="BERT directory: model.safetensors, vocab.txt, tokenizer.json")
-    ap.add_argument("--train", nargs="+", required=True, help="files; FILE:2 is read twice an epoch, FILE:0.2 a fifth of it")
+    ap.add_argument("--train", nargs="+", required=True, help="files; FILE:2 is read twice as often as FILE, FILE:1-0.2 ever more seldom")
     ap.add_argument("--dev", type=Path, nargs="+", required=True)
     ap.add_argument("--out", type=Path, required=True)
     ap.add_argument("--resume", type=Path)
@@ -294,8 +336,9 @@ def main():
     ap.add_argument("--lr", type=float, default=4e-4)
     ap.add_argument("--enc-lr", type=float, default=2e-4)
     ap.add_argument("--warmup", type=int, default=150)
-    ap.add_argument("--neg", type=float, default=0.10)
-    ap.add_argument("--short-bias", type=float, default=0.4)
+    ap.add_argument("--neg", type=ramp, default=ramp("0.1"), help="share of rows with a passage that does not answer; A-B ramps")
+    ap.add_argument("--short-bias", type=ramp, default=ramp("0.4"), help="share of passages cut to 45 words; A-B ramps")
+    ap.add_argument("--wrong", choices=["flat", "nothing"], default="flat", help="what is learned from a passage that does not answer")
     ap.add_argument("--max-tokens", type=int, default=220)
     ap.add_argument("--average", type=float, default=0.998, help="decay of the moving average, per step")
     ap.add_argument("--threads", type=int, default=1)
@@ -313,6 +356,7 @@ def main():
     vocab = vocab[:-1] if vocab[-1] == "" else vocab
     sources = [(list(read([p], "train")), t) for p, t in map(split_times, ar.train)]
     recs = [r for s, _ in sources for r in s]
+    sources = [(endless(s, rng), len(s), t) for s, t in sources]
     by_title = {}
     for r in recs:
         if r["t"]:
@@ -360,7 +404,7 @@ def main():
           f"bf16 {amp}, {len(recs)} questions", flush=True)
     t0 = time.time()
     step = seen_ex = seen_tok = 0
-    total, decay = ar.total_tokens, ar.decay_tokens
+    total, decay, peak, f = ar.total_tokens, ar.decay_tokens, 1.0, 1.0
     log = []
     logf = (ar.out / "log.jsonl").open("a")
     signal = ar.out / "decay-now"
@@ -386,49 +430,43 @@ def main():
         print("DEV", line, outs[:4], flush=True)
         note(**line)
 
-    ep = 0
     if not ar.resume:
         report()
     while seen_tok < total:
-        epoch = []
-        for s, t in sources:
-            epoch += s * int(t) + rng.sample(s, int(len(s) * (t - int(t))))
-        rng.shuffle(epoch)
-        for c0 in range(0, len(epoch), 6000):
-            rws = build_rows(epoch[c0:c0 + 6000], by_title, tok, ids, rng, ar.max_tokens, ar.neg, ar.short_bias)
-            for b in batches(rws, ar.tokens, rng):
-                if signal.exists():
-                    decay = float(signal.read_text())
-                    total = seen_tok + decay
-                    signal.unlink()
-                    note(decay_from=seen_tok, decay_tokens=decay)
-                prog = min(1.0, max(0.0, (seen_tok - (total - decay)) / decay))
-                f = min(1.0, (step + 1) / ar.warmup) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * prog)))
-                for g, l in zip(opt.param_groups, base_lr):
-                    g["lr"] = l * f
-                batch = collate(b, ids["[PAD]"], dev)
-                loss, parts = losses(m, span_head, batch, ids, amp)
-                opt.zero_grad(set_to_none=True)
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(encp + decp, 1.0)
-                opt.step()
-                step += 1
-                avg.update(step)
-                seen_ex += len(b)
-                seen_tok += sum(len(r[0]) for r in b)
-                log.append(parts)
-                if step % 20 == 0:
-                    a = [sum(v) / len(v) for v in zip(*log[-20:])]
-                    el = time.time() - t0
-                    print(f"epoch {ep} step {step} ex {seen_ex} tok {seen_tok} lr x{f:.3f} ce {a[0]:.3f} guide {a[1]:.3f} "
-                          f"span {a[2]:.3f} {seen_ex/el:.1f} ex/s {seen_tok/el:.0f} tok/s {el/60:.1f} min", flush=True)
-                if step % ar.eval_every == 0:
-                    report()
-                if seen_tok >= total:
-                    break
+        done = min(1.0, seen_tok / total)
+        neg, short = (a + (b - a) * done for a, b in (ar.neg, ar.short_bias))
+        rws = build_rows(mixture(sources, 6000, done, rng), by_title, tok, ids, rng, ar.max_tokens, neg, short)
+        for b in batches(rws, ar.tokens, rng):
+            if signal.exists():
+                decay = float(signal.read_text())
+                total = seen_tok + decay
+                signal.unlink()
+                peak = f  # from where it is now
+                note(decay_from=seen_tok, decay_tokens=decay)
+            prog = min(1.0, max(0.0, (seen_tok - (total - decay)) / decay))
+            f = min(1.0, (step + 1) / ar.warmup) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * prog))) * peak
+            for g, l in zip(opt.param_groups, base_lr):
+                g["lr"] = l * f
+            batch = collate(b, ids["[PAD]"], dev)
+            loss, parts = losses(m, span_head, batch, ids, amp, ar.wrong)
+            opt.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(encp + decp, 1.0)
+            opt.step()
+            step += 1
+            avg.update(step)
+            seen_ex += len(b)
+            seen_tok += sum(len(r[0]) for r in b)
+            log.append(parts)
+            if step % 20 == 0:
+                a = [sum(v) / len(v) for v in zip(*log[-20:])]
+                el = time.time() - t0
+                print(f"step {step} ex {seen_ex} tok {seen_tok} lr x{f:.3f} ce {a[0]:.3f} guide {a[1]:.3f} "
+                      f"span {a[2]:.3f} {seen_ex/el:.1f} ex/s {seen_tok/el:.0f} tok/s {el/60:.1f} min", flush=True)
+            if step % ar.eval_every == 0:
+                report()
             if seen_tok >= total:
                 break
-        ep += 1
     report()
 
 
