@@ -43,7 +43,8 @@ pub(crate) const WIKI: &str = "wiki";
 ///
 /// # Errors
 /// [`Error::AlreadyBuilt`] when another build made the knowledge base; [`Error::EmptyCorpus`];
-/// [`Error::RepeatedKeys`] when more than half of the documents would be left out; [`Error::Vectors`], [`Error::VectorCount`] and [`Error::ForeignVectors`] for vectors that cannot be taken over;
+/// [`Error::RepeatedKeys`] when more than half of the documents of sources that it splits itself would be left out;
+/// [`Error::Vectors`], [`Error::VectorCount`] and [`Error::ForeignVectors`] for vectors that cannot be taken over;
 /// what reading, splitting, embedding and writing give.
 pub fn build(path: &Path, options: &BuildOptions, context: &Context<'_>) -> Result<BuildReport> {
     build_in(|| Store::create_or_open(path), path, options, context)

@@ -1,5 +1,6 @@
 //! The opened files of one part.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::AsArray;
@@ -15,10 +16,10 @@ use crate::snapshot::PartEmbeddings;
 use crate::storage::Files;
 use crate::{Error, Result};
 
-/// Up to this length a file of documents is held against its checksum when it is first used: 64 MiB take some
-/// hundredths of a second. Of longer ones only what is not understood is noticed before
+/// Up to this length a table is held against its checksum when it is first used: 64 MiB take some hundredths of a
+/// second. Of longer ones only what is not understood, and a text that does not fit its hash, is noticed before
 /// [`Snapshot::verify`](crate::Snapshot::verify).
-const CHECKED_DOCUMENTS_BYTES: u64 = 64 << 20;
+const CHECKED_TABLE_BYTES: u64 = 64 << 20;
 
 /// A part whose files are open; each is understood when first used.
 #[derive(Debug)]
@@ -74,20 +75,24 @@ impl OpenPart {
 
     pub(crate) fn document_table(&self) -> Result<&TableFile<DocumentRecord>> {
         get_or_try(&self.document_table, || {
-            let entry = &self.entry.documents;
-            if entry.bytes <= CHECKED_DOCUMENTS_BYTES {
-                self.files.check_sum(entry, &entry.path, &self.documents)?;
-            }
-            let path = self.files.locate(&entry.path);
+            let path = self.check_table(&self.entry.documents, &self.documents)?;
             TableFile::open(self.documents.clone(), path, self.entry.n_documents)
         })
     }
 
     pub(crate) fn passage_table(&self) -> Result<&TableFile<PassageRecord>> {
         get_or_try(&self.passage_table, || {
-            let path = self.files.locate(&self.entry.passages.path);
+            let path = self.check_table(&self.entry.passages, &self.passages)?;
             TableFile::open(self.passages.clone(), path, self.entry.n_passages)
         })
+    }
+
+    /// Holds a table against its checksum unless it is long, and says where it lies.
+    fn check_table(&self, entry: &FileEntry, content: &[u8]) -> Result<PathBuf> {
+        if entry.bytes <= CHECKED_TABLE_BYTES {
+            self.files.check_sum(entry, &entry.path, content)?;
+        }
+        Ok(self.files.locate(&entry.path))
     }
 
     /// Holds the file of vectors against its checksum.

@@ -92,11 +92,13 @@ impl Store {
 
     /// Opens a snapshot by its number.
     ///
-    /// Every file is opened and its length checked; checksums are left to [`Snapshot::verify`].
+    /// Every file is opened and its length checked, and every byte of the deletions. Tables of documents and
+    /// passages of up to 64 MiB are held against their checksums when they are first used; the rest is left to
+    /// [`Snapshot::check_embeddings`] and [`Snapshot::verify`].
     ///
     /// # Errors
     /// [`Error::NoSuchSnapshot`], [`Error::NewerFormat`], and what a damaged file gives:
-    /// [`Error::Missing`], [`Error::Length`], [`Error::Json`], [`Error::Malformed`].
+    /// [`Error::Missing`], [`Error::Length`], [`Error::Checksum`], [`Error::Json`], [`Error::Malformed`].
     pub fn snapshot(&self, number: u64) -> Result<Snapshot> {
         if !self.snapshots()?.contains(&number) {
             return Err(Error::NoSuchSnapshot {

@@ -20,6 +20,9 @@ const BRANCHES: usize = 32;
 /// Rows that are not split any more: their codes and links fill the cache of a core.
 const LEAF_ROWS: usize = 512;
 
+/// Rows placed between two looks at whether to stop.
+const STEP_ROWS: usize = 1024;
+
 /// Products of codes that 32 bits hold the sum of.
 const SUMMED: usize = 1 << 16;
 
@@ -49,8 +52,8 @@ impl<'a> CodedRows<'a> {
         }
     }
 
-    /// The numbers of the live rows, near ones together; the same for the same rows. Reads each row two or
-    /// three times; 4 bytes of memory a row, at first 24 more.
+    /// The numbers of the live rows, near ones together; the same for the same rows. Reads each row up to
+    /// four times, and not at all where there are few; 4 bytes of memory a row, while sorting up to 48 more.
     ///
     /// # Errors
     /// [`Error::VectorNotFinite`] naming such a row, [`Error::Cancelled`].
@@ -73,13 +76,15 @@ impl<'a> CodedRows<'a> {
         if rows.len() <= LEAF_ROWS || splits == MOST_SPLITS {
             return Ok(());
         }
-        cancel.check()?;
         let centres = self.centres(rows)?;
         let mut codes = Vec::new();
         let mut placed = Vec::with_capacity(rows.len());
-        for &row in rows.iter() {
-            self.code(row, &mut codes)?;
-            placed.push((centres.nearest(&codes), row));
+        for step in rows.chunks(STEP_ROWS) {
+            cancel.check()?;
+            for &row in step {
+                self.code(row, &mut codes)?;
+                placed.push((centres.nearest(&codes), row));
+            }
         }
         placed.sort_by_key(|(centre, _)| *centre);
         for (place, (_, row)) in rows.iter_mut().zip(&placed) {

@@ -329,7 +329,7 @@ pub enum Error {
         /// The others.
         more: Vec<ragdex_store::Error>,
     },
-    /// A scan copy that is not that of the vectors beside it.
+    /// A scan copy that is not that of the vectors beside it, or vectors that do not go with their copy.
     #[error("`{}`: {source}", path.display())]
     ScanCopy {
         /// The file.

@@ -201,21 +201,30 @@ impl OpenExact {
     }
 }
 
-/// Holds the vectors of every part that has no scan copy against their checksums, so that no search answers from
-/// damaged ones. With a copy, each row that is scored is compared with its codes instead: reading all vectors would
-/// take longer than searching them.
+/// Holds vectors that nothing else checks against their checksums, so that no search answers from damaged ones.
+///
+/// Exact searches compare each row that they score with its scan copy: only parts without one are read here, and
+/// those are read whole by every search anyway. Graphs score rows that nothing vouches for: in a base that is small
+/// enough to do without scan copies all parts are read here, in a larger one none, since that would take longer than
+/// many searches.
 ///
 /// # Errors
 /// [`Error::Store`] with the first file that is damaged.
-pub(super) fn check_uncopied(snapshot: &Snapshot) -> Result<()> {
+pub(super) fn check_vectors(snapshot: &Snapshot, kind: IndexKind) -> Result<()> {
+    let is_large = snapshot.manifest().passages >= LEAST_PASSAGES;
+    if kind == IndexKind::Hnsw && is_large {
+        return Ok(());
+    }
     let exact = snapshot.index(IndexKind::Exact.name());
+    let is_exact = kind == IndexKind::Exact;
     let copied: Vec<u64> = exact
+        .filter(|_| is_exact)
         .into_iter()
         .flat_map(|(index, _)| copied(index).map(|(number, _)| number))
         .collect();
     let parts = snapshot.manifest().parts.par_iter().enumerate();
-    let uncopied = parts.filter(|(_, part)| !copied.contains(&u64::from(part.number)));
-    uncopied.try_for_each(|(place, _)| Ok(snapshot.check_embeddings(place)?))
+    let unchecked = parts.filter(|(_, part)| !copied.contains(&u64::from(part.number)));
+    unchecked.try_for_each(|(place, _)| Ok(snapshot.check_embeddings(place)?))
 }
 
 /// The rows of a part that are not deleted; nothing when none is.

@@ -7,7 +7,7 @@ use ragdex_index::{Covered, Graph, Hit, HnswIndex, SearchOptions, Segment, Vecto
 use ragdex_store::{PartEmbeddings, Snapshot};
 use rayon::prelude::*;
 
-use super::exact::{OpenExact, check_uncopied, live_rows};
+use super::exact::{OpenExact, check_vectors, live_rows};
 use super::hnsw::{identity, vectors_hash};
 use super::recorded::{HnswParameters, SegmentParameters};
 use super::{IndexKind, segments_with};
@@ -71,8 +71,9 @@ impl OpenIndex {
         let dim = manifest.embedding.map_or(1, |shape| shape.dim);
         let mut named = manifest.indexes.iter().map(|index| index.kind.parse());
         let first = named.find_map(Result::ok).unwrap_or(IndexKind::Exact);
-        let opened = match kind.unwrap_or(first) {
-            kind @ IndexKind::Exact if expansion.is_some() => {
+        let kind = kind.unwrap_or(first);
+        let opened = match kind {
+            IndexKind::Exact if expansion.is_some() => {
                 return Err(Error::NothingToExpand {
                     path: path.to_owned(),
                     kind,
@@ -81,7 +82,7 @@ impl OpenIndex {
             IndexKind::Exact => Opened::Exact(OpenExact::open(snapshot)?),
             IndexKind::Hnsw => open_graphs(snapshot, path, dim, expansion)?,
         };
-        check_uncopied(snapshot)?;
+        check_vectors(snapshot, kind)?;
         Ok(Self { dim, opened })
     }
 
