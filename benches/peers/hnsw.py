@@ -2,7 +2,7 @@
 
     cargo build --release -p ragdex-index --example hnsw
     OMP_NUM_THREADS=1 python benches/peers/hnsw.py EXAMPLE FOLDER [--rows 50000] [--dim 768] [--questions 500]
-        [--vectors PASSAGES.npy QUESTIONS.npy] [--repeats 3]
+        [--vectors PASSAGES.npy QUESTIONS.npy] [--repeats 3] [--expansions 64 96 …]
 
 Needs numpy and faiss-cpu. The two alternate; medians are printed. Recall is against an exact scan.
 """
@@ -56,6 +56,7 @@ def main():
     parser.add_argument("--questions", type=int, default=500)
     parser.add_argument("--vectors", nargs=2)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--expansions", nargs="+", type=int, default=(64, 96, 128, 192, 256, 384, 512))
     parser.add_argument("--skip-faiss", action="store_true")
     parser.add_argument("--replace", action="store_true")
     args = parser.parse_args()
@@ -81,7 +82,7 @@ def main():
         seconds = time.process_time() - started
         size = faiss.serialize_index(index).nbytes / len(passages)
         print(f"faiss, build: {len(passages) / seconds:.1f} inserts/s, {size:.1f} bytes/row", flush=True)
-    for expansion in (64, 96, 128, 192, 256, 384, 512):
+    for expansion in args.expansions:
         for k in (20, 100):
             speeds, peers = [], []
             for _ in range(args.repeats):
