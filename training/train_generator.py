@@ -12,6 +12,8 @@ the answer span's own word pieces between [CLS] and [SEP]. Three losses:
 Some rows get a passage that does not answer the question: one the retriever finds for it
 (hard_negatives.py), another of the same article, or any other. There the distribution of the
 first answer piece is pushed flat, so that irrelevant documents add little to a RAG marginal.
+With --swap some rows have their answer replaced, in the passage and in the target, by one of the same shape
+from another question: the reader is to say what the text says, also where it knows otherwise.
 With --wrong nothing the first piece should be the end token instead, "nothing here", and the
 answer's further pieces are learned as they follow from those before (weight 0.3), so that such
 a passage does not end an answer that another one began.
@@ -93,7 +95,57 @@ def window(p, a, rng, short_bias):
     return sentence_window(p, a, rng, 80 if rng.random() < 0.5 else 110)
 
 
-def build_rows(recs, by_title, tok, ids, rng, max_tokens, neg_rate, short_bias):
+def shape(answer):
+    """What a text may be replaced by without breaking its sentence: "Aa Aa", "0000", "aa"; None for longer ones."""
+    words = answer.split()
+    if not 1 <= len(words) <= 3:
+        return None
+    one = lambda w: re.sub(r"[^\W\d_]+", lambda m: "A" if m[0].isupper() and len(m[0]) > 1 else "Aa" if m[0][0].isupper() else "a",
+                           re.sub(r"\d", "0", w))
+    form = " ".join(map(one, words))
+    return None if form in ("a", "a a", "a a a") else form  # common words need their sentence
+
+
+def asked(question):
+    """What a question asks for, as far as two words tell: "who", "in what year" -> "what year", "how many"."""
+    words = re.findall(r"\w+", question.lower())
+    at = next((i for i, w in enumerate(words) if w in ("who", "whom", "whose", "when", "where", "which", "what", "how")), None)
+    if at is None:
+        return ""
+    return " ".join(words[at:at + 2]) if words[at] in ("which", "what", "how") else words[at]
+
+
+class Answers:
+    """Answers to replace others by: the same shape, and asked for in the same words where there are enough of those."""
+
+    def __init__(self, recs, enough=20):
+        self.by, self.enough = {}, enough
+        for r in recs:
+            for key in self.keys(r):
+                self.by.setdefault(key, []).append(r["a"][0])
+
+    def keys(self, r):
+        kind = asked(r["q"])
+        return [(k, shape(r["a"][0])) for k in dict.fromkeys((kind, kind.partition(" ")[0]))]
+
+    def other(self, r, rng):
+        for key in self.keys(r):
+            if len(self.by.get(key, ())) >= self.enough:
+                return rng.choice(self.by[key])
+        return None
+
+    def swap(self, r, p, at, rng):
+        """`p` with the answer replaced everywhere, where it begins, and the new answer; None where that would leave a trace of the old."""
+        old = r["a"][0]
+        if shape(old) is None or old in r["q"] or old in r["t"] or len(old) < 3:
+            return None
+        new = self.other(r, rng)
+        if new is None or new.lower() in p.lower() or new.lower() in r["q"].lower():
+            return None
+        return p.replace(old, new), at + (len(new) - len(old)) * p.count(old, 0, at), new
+
+
+def build_rows(recs, by_title, tok, ids, rng, max_tokens, neg_rate, short_bias, answers=None, swap_rate=0.0):
     """-> list of (input_ids, target_ids, span or None for a passage without the answer)"""
     rows, texts, meta = [], [], []
     for r in recs:
@@ -101,7 +153,7 @@ def build_rows(recs, by_title, tok, ids, rng, max_tokens, neg_rate, short_bias):
         if not got:
             continue
         p, at = got
-        title = r["t"]
+        title, answer = r["t"], r["a"][0]
         neg = rng.random() < neg_rate
         if neg:  # another passage of the same article, or any other
             near, u = by_title.get(r["t"], ()), rng.random()
@@ -115,12 +167,14 @@ def build_rows(recs, by_title, tok, ids, rng, max_tokens, neg_rate, short_bias):
             if not w:
                 continue
             p = w[0]
-            if r["a"][0].lower() in p.lower():
+            if answer.lower() in p.lower():
                 continue
             at = -1
+        elif swap_rate and rng.random() < swap_rate and (swapped := answers.swap(r, p, at, rng)):
+            p, at, answer = swapped
         head = f"{title} / "
         texts.append(f"{head}{p} // {r['q']}")
-        meta.append((len(head) + at, len(head) + at + len(r["a"][0])) if not neg else r["a"][0])
+        meta.append((len(head) + at, len(head) + at + len(answer)) if not neg else answer)
     for enc, m in zip(tok.encode_batch(texts), meta):
         if len(enc.ids) > max_tokens:
             continue
@@ -188,10 +242,12 @@ def losses(m, span_head, batch, ids, amp, wrong="flat"):
         weight[neg] = 0
     mask = (x != ids["[PAD]"]).long()
     with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=amp):
-        o = m(input_ids=x, attention_mask=mask, decoder_input_ids=inputs, output_attentions=True)
-        logits = o.logits.float()
+        o = m.model(input_ids=x, attention_mask=mask, decoder_input_ids=inputs, output_attentions=True)
+        spoken = y >= 0  # most positions of a batch are padding, and the table is large
+        logits = (m.lm_head(o.last_hidden_state[spoken]) + m.final_logits_bias).float()
         sl = span_head(o.encoder_last_hidden_state).float().masked_fill(mask[..., None] == 0, -1e4)
-    ce = F.cross_entropy(logits.transpose(1, 2), y, ignore_index=-100, reduction="none")
+    weight = weight[spoken]
+    ce = F.cross_entropy(logits, y[spoken], reduction="none")
     ce = (ce * weight).sum() / weight.sum().clamp_min(1)
     att = o.cross_attentions[-1].float().mean(1)
     k = ptr >= 0
@@ -199,7 +255,8 @@ def losses(m, span_head, batch, ids, amp, wrong="flat"):
     sp = F.cross_entropy(sl[..., 0], span[:, 0]) + F.cross_entropy(sl[..., 1], span[:, 1])
     loss = ce + 0.3 * guide + 0.3 * sp
     if wrong == "flat" and neg.any():
-        loss = loss + 0.03 * -F.log_softmax(logits[neg, 1], -1).mean()
+        first = (torch.arange(y.shape[1], device=y.device) == 1) & neg[:, None]
+        loss = loss + 0.03 * -F.log_softmax(logits[first[spoken]], -1).mean()
     return loss, (ce.item(), guide.item(), sp.item())
 
 
@@ -339,6 +396,7 @@ def main():
     ap.add_argument("--neg", type=ramp, default=ramp("0.1"), help="share of rows with a passage that does not answer; A-B ramps")
     ap.add_argument("--short-bias", type=ramp, default=ramp("0.4"), help="share of passages cut to 45 words; A-B ramps")
     ap.add_argument("--wrong", choices=["flat", "nothing"], default="flat", help="what is learned from a passage that does not answer")
+    ap.add_argument("--swap", type=float, default=0.0, help="share of answerable rows whose answer is replaced by another of its shape")
     ap.add_argument("--max-tokens", type=int, default=220)
     ap.add_argument("--average", type=float, default=0.998, help="decay of the moving average, per step")
     ap.add_argument("--threads", type=int, default=1)
@@ -361,6 +419,7 @@ def main():
     for r in recs:
         if r["t"]:
             by_title.setdefault(r["t"], []).append(r)
+    answers = Answers(recs)
     devrecs = list(read(ar.dev, "dev"))
     random.Random(3).shuffle(devrecs)
     if ar.resume:
@@ -435,7 +494,7 @@ def main():
     while seen_tok < total:
         done = min(1.0, seen_tok / total)
         neg, short = (a + (b - a) * done for a, b in (ar.neg, ar.short_bias))
-        rws = build_rows(mixture(sources, 6000, done, rng), by_title, tok, ids, rng, ar.max_tokens, neg, short)
+        rws = build_rows(mixture(sources, 6000, done, rng), by_title, tok, ids, rng, ar.max_tokens, neg, short, answers, ar.swap)
         for b in batches(rws, ar.tokens, rng):
             if signal.exists():
                 decay = float(signal.read_text())

@@ -6,8 +6,7 @@ use crate::weights::BertShape;
 
 /// Tokens that a thread takes through all layers at once, about; a longer sequence goes alone.
 ///
-/// Fewer would read the weights from memory too often, more would push the states out of the
-/// second-level cache. From 256 to 768 the speed varies by a few hundredths.
+/// Fewer would read the weights from memory too often. From 256 to 768 the speed varies by a few hundredths.
 const ITEM_TOKENS: usize = 512;
 
 /// Items are not made smaller than this to give idle threads a share.

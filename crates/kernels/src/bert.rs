@@ -1,5 +1,6 @@
 //! The packed encoder.
 
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
@@ -62,7 +63,10 @@ impl PackedBert {
         weights.check();
         let isa = Isa::detect(instruction_set);
         let isa = isa.unwrap_or_else(|| panic!("this processor has no {instruction_set}"));
-        let sizes = Sizes::new(isa, &weights.shape);
+        // Where pairs gain nothing, attention stays exact.
+        let is_short = matches!(precision, Precision::Bf16 | Precision::Int8);
+        let in_pairs = is_short && instruction_set.gains_by_bf16();
+        let sizes = Sizes::new(isa, &weights.shape, in_pairs);
         let last = weights.layers.last().expect("checked: at least one layer");
         Self {
             first_token: FirstTokenAttention::new(&sizes, last),
@@ -160,8 +164,12 @@ impl PackedBert {
         stopwatch.lap(Stage::Embeddings);
 
         let whole = self.layers.len() - usize::from(output == Output::Cls);
+        let groups = groups(&offsets);
         for layer in &self.layers[..whole] {
-            layer.forward(sizes, &offsets, states, &mut scratch.layer);
+            for group in &groups {
+                let offsets = &offsets[group.start..=group.end];
+                layer.forward(sizes, offsets, states, &mut scratch.layer);
+            }
         }
         match output {
             Output::Cls => self.encode_first_tokens(&offsets, scratch),
@@ -194,6 +202,22 @@ impl PackedBert {
         );
         compact(sizes, n_sequences, firsts)
     }
+}
+
+/// Tokens that go through a layer together, about: what lies between its steps should stay in the second-level cache.
+const GROUP_TOKENS: usize = 128;
+
+/// Ranges of sequences of [`GROUP_TOKENS`] or few more, in order.
+fn groups(offsets: &[usize]) -> Vec<Range<usize>> {
+    let mut groups = Vec::new();
+    let mut start = 0;
+    for end in 1..offsets.len() {
+        if offsets[end] - offsets[start] >= GROUP_TOKENS || end == offsets.len() - 1 {
+            groups.push(start..end);
+            start = end;
+        }
+    }
+    groups
 }
 
 /// The mean over the tokens of each sequence.

@@ -1,8 +1,9 @@
 //! Rounding to bfloat16: the upper half of a single-precision number.
 
 use crate::aligned::Aligned;
-use crate::matrix::{Rows, pack_tile, tiles};
+use crate::matrix::{Rows, tiles};
 use crate::simd::{Isa, Kernel, Simd};
+use crate::transpose::transpose;
 
 /// Numbers in a word: the elements one step multiplies.
 const PAIR: usize = 2;
@@ -59,7 +60,7 @@ impl Kernel for PackPairs<'_> {
             }
             let row = |lane: usize| &self.rounded[lane * words..][..words];
             let tile = &mut self.packed[first * words..][..count * words];
-            pack_tile((count, words), row, tile);
+            transpose(simd, (count, words), row, count, tile);
         }
     }
 }
@@ -80,7 +81,7 @@ pub(crate) fn round_row(row: &[f32], words: &mut [i32]) {
 
 /// Two numbers in a word, the first in the lower half.
 #[inline(always)]
-fn pair(low: f32, high: f32) -> i32 {
+pub(crate) fn pair(low: f32, high: f32) -> i32 {
     (round(low) >> 16 | round(high) & 0xffff_0000) as i32
 }
 

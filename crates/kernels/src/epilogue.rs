@@ -1,6 +1,6 @@
 //! What happens to the sums of a product while they are still in registers.
 
-use crate::math::gelu;
+use crate::math::{coarse_gelu, gelu};
 use crate::simd::Simd;
 
 /// Makes an output of a sum.
@@ -24,6 +24,12 @@ impl Epilogue for Raw {
 pub(crate) trait Finish: Copy + Send + Sync {
     /// Returns what to write; `before` is what lies there.
     fn finish<S: Simd>(self, simd: S, value: S::F32, before: &[f32]) -> S::F32;
+
+    /// The same for a product of bytes, whose own rounding hides an error of some 1e-4.
+    #[inline(always)]
+    fn finish_rounded<S: Simd>(self, simd: S, value: S::F32, before: &[f32]) -> S::F32 {
+        self.finish(simd, value, before)
+    }
 }
 
 /// The value itself.
@@ -45,6 +51,11 @@ impl Finish for Gelu {
     #[inline(always)]
     fn finish<S: Simd>(self, simd: S, value: S::F32, _: &[f32]) -> S::F32 {
         gelu(simd, value)
+    }
+
+    #[inline(always)]
+    fn finish_rounded<S: Simd>(self, simd: S, value: S::F32, _: &[f32]) -> S::F32 {
+        coarse_gelu(simd, value)
     }
 }
 

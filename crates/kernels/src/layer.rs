@@ -49,10 +49,12 @@ impl Layer {
         states: &mut [f32],
         scratch: &mut Scratch,
     ) {
-        let n_tokens = offsets[offsets.len() - 1];
+        let first = offsets[0];
+        let n_tokens = offsets[offsets.len() - 1] - first;
+        let states = &mut states[first * sizes.hidden_stride..];
         self.project(sizes, n_tokens, states, scratch);
         for bounds in offsets.windows(2) {
-            attend(sizes, bounds[0], bounds[1] - bounds[0], scratch);
+            attend(sizes, bounds[0] - first, bounds[1] - bounds[0], scratch);
         }
         scratch.block.linear.stopwatch.lap(Stage::Attention);
         let context = (&*scratch.context, n_tokens);
@@ -87,10 +89,11 @@ fn attend(sizes: &Sizes, first: usize, len: usize, scratch: &mut Scratch) {
             width: sizes.head,
             scale: sizes.score_scale(),
         };
-        attention.run(
-            sizes.isa,
-            context.from(first, column),
-            &mut scratch.attention,
-        );
+        let (isa, output) = (sizes.isa, context.from(first, column));
+        if sizes.attends_in_pairs {
+            attention.run_in_pairs(isa, output, &mut scratch.attention);
+        } else {
+            attention.run(isa, output, &mut scratch.attention);
+        }
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! - Sequences lie one after another; nothing is padded, masked or sorted, and what a sequence
 //!   becomes does not depend on its neighbours.
-//! - A thread takes some 512 tokens through all layers; threads share only the weights.
+//! - A thread takes some 512 tokens through all layers, some 128 at a time through each; threads share only the weights.
 //! - Bias, GELU and residuals are added while a product is in registers.
 //! - Where only the first token is wanted, the last layer computes only that ([`Output::Cls`]).
 //!
@@ -77,6 +77,7 @@ mod slices;
 mod stages;
 mod table;
 mod token_block;
+mod transpose;
 mod vocabulary;
 mod weights;
 
@@ -104,10 +105,12 @@ pub enum Precision {
     F16,
     /// Weights and activations in bfloat16 (8 bits). Half the memory; twice the speed where the
     /// processor multiplies pairs of them as fast as single numbers
-    /// ([`InstructionSet::Avx512Bf16`] on AMD), slower than [`F32`](Self::F32) elsewhere.
+    /// ([`InstructionSet::Avx512Bf16`] on AMD), slower than [`F32`](Self::F32) elsewhere. There the products
+    /// of attention are rounded too.
     Bf16,
     /// Bytes: weights with a scale for each output, activations with a scale and an offset for each
-    /// token. Cosine to single precision about 0.999; a quarter of the memory.
+    /// token. Cosine to single precision about 0.999; a quarter of the memory. Attention is in bfloat16
+    /// where that is fast, and GELU exact to 2e-4.
     Int8,
 }
 

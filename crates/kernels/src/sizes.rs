@@ -18,10 +18,12 @@ pub(crate) struct Sizes {
     /// For rows inside the feed-forward block.
     pub(crate) inner_stride: usize,
     pub(crate) epsilon: f32,
+    /// Whether the products of attention are rounded to bfloat16.
+    pub(crate) attends_in_pairs: bool,
 }
 
 impl Sizes {
-    pub(crate) fn new(isa: Isa, shape: &BertShape) -> Self {
+    pub(crate) fn new(isa: Isa, shape: &BertShape, attends_in_pairs: bool) -> Self {
         let stride = |width| padded_stride(width, isa.panel_width());
         Self {
             isa,
@@ -32,6 +34,7 @@ impl Sizes {
             qkv_stride: stride(3 * shape.hidden_size),
             inner_stride: stride(shape.intermediate_size),
             epsilon: shape.layer_norm_eps as f32,
+            attends_in_pairs,
         }
     }
 

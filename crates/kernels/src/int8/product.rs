@@ -82,6 +82,11 @@ impl<F: Finish, const ROWS: usize> Kernel for Int8TileOf<'_, F, ROWS> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self(mut tile) = self;
+        for row in 0..ROWS {
+            let output = tile.output.row(row, 2 * S::LANES);
+            simd.prefetch(output, 0);
+            simd.prefetch(output, S::LANES);
+        }
         let sums = integer_sums::<S, ROWS>(simd, tile.left, tile.panel);
         for (row, halves) in sums.into_iter().enumerate() {
             let RowScale {
@@ -103,7 +108,7 @@ impl<F: Finish, const ROWS: usize> Kernel for Int8TileOf<'_, F, ROWS> {
                     simd.load(&tile.bias[column..]),
                 );
                 let value = simd.mul_add(product, simd.load(&tile.scales[column..]), constant);
-                let value = tile.finish.finish(simd, value, destination);
+                let value = tile.finish.finish_rounded(simd, value, destination);
                 simd.store(value, destination);
             }
         }

@@ -1,8 +1,9 @@
 //! Rounding of activations, before each product.
 
 use super::{BYTES, SMALLEST_SCALE, WEIGHT_OFFSET, words};
-use crate::matrix::{Rows, pack_tile, tiles};
+use crate::matrix::{Rows, tiles};
 use crate::simd::{Kernel, MAX_LANES, Simd};
+use crate::transpose::transpose;
 
 /// How a row of activations was rounded.
 #[derive(Debug, Default, Clone, Copy)]
@@ -41,7 +42,7 @@ impl Kernel for PackBytes<'_> {
             }
             let row = |lane: usize| &self.rounded[lane * depth..][..depth];
             let tile = &mut self.packed[first * depth..][..count * depth];
-            pack_tile((count, depth), row, tile);
+            transpose(simd, (count, depth), row, count, tile);
         }
     }
 }

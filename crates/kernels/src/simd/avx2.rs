@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 
 use half::f16;
 
-use super::{Kernel, Simd};
+use super::{Kernel, MAX_LANES, Simd};
 
 /// How a byte product is computed: the one thing in which processors with AVX2 differ.
 pub(crate) trait ByteProduct256: Copy + Debug {
@@ -135,6 +135,29 @@ impl<P: ByteProduct256> Simd for Avx2<P> {
         splat_i32(value: i32) -> __m256i = _mm256_set1_epi32(value);
         add_i32(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi32(a, b);
         convert(value: __m256i) -> __m256 = _mm256_cvtepi32_ps(value);
+        bits(value: __m256) -> __m256i = _mm256_castps_si256(value);
+        of_bits(bits: __m256i) -> __m256 = _mm256_castsi256_ps(bits);
+        transpose(rows: [__m256i; MAX_LANES]) -> [__m256i; MAX_LANES] = {
+            let mut pairs = rows;
+            for at in [0, 2, 4, 6] {
+                pairs[at] = _mm256_unpacklo_epi32(rows[at], rows[at + 1]);
+                pairs[at + 1] = _mm256_unpackhi_epi32(rows[at], rows[at + 1]);
+            }
+            // `fours[at + i]` holds columns i and i + 4 of the rows from `at` on.
+            let mut fours = pairs;
+            for at in [0, 4] {
+                fours[at] = _mm256_unpacklo_epi64(pairs[at], pairs[at + 2]);
+                fours[at + 1] = _mm256_unpackhi_epi64(pairs[at], pairs[at + 2]);
+                fours[at + 2] = _mm256_unpacklo_epi64(pairs[at + 1], pairs[at + 3]);
+                fours[at + 3] = _mm256_unpackhi_epi64(pairs[at + 1], pairs[at + 3]);
+            }
+            let mut columns = fours;
+            for at in 0..4 {
+                columns[at] = _mm256_permute2x128_si256::<0x20>(fours[at], fours[at + 4]);
+                columns[at + 4] = _mm256_permute2x128_si256::<0x31>(fours[at], fours[at + 4]);
+            }
+            columns
+        };
         dot2(sum: __m256, a: __m256i, b: __m256i) -> __m256 = {
             let low = |words| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(words));
             let mask = _mm256_set1_epi32(0xffff_0000_u32 as i32);

@@ -11,7 +11,7 @@ use std::mem::transmute;
 
 use half::f16;
 
-use super::{Kernel, Simd};
+use super::{Kernel, MAX_LANES, Simd};
 use crate::bf16;
 
 /// How short numbers are multiplied: the one thing in which processors with AVX-512 differ.
@@ -25,6 +25,22 @@ pub(crate) trait ShortProducts512: Copy + Debug {
     #[inline(always)]
     fn round_pairs(_: Avx512<Self>, row: &[f32], words: &mut [i32]) {
         bf16::round_row(row, words);
+    }
+
+    #[inline(always)]
+    fn pair_up(_: Avx512<Self>, low: __m512, high: __m512) -> __m512i {
+        // SAFETY: the witness exists only where `detect` found AVX-512.
+        unsafe {
+            // As `bf16::pair` does it.
+            let round = |numbers| {
+                let bits = _mm512_castps_si512(numbers);
+                let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+                let bias = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
+                _mm512_add_epi32(bits, bias)
+            };
+            let high = _mm512_and_si512(round(high), _mm512_set1_epi32(0xffff_0000_u32 as i32));
+            _mm512_or_si512(_mm512_srli_epi32::<16>(round(low)), high)
+        }
     }
 }
 
@@ -93,6 +109,19 @@ impl ShortProducts512 for Bf16Vnni512 {
             simd.store_i32(pairs, words);
         }
         bf16::round_row(rest, last);
+    }
+
+    #[inline(always)]
+    fn pair_up(_: Avx512<Self>, low: __m512, high: __m512) -> __m512i {
+        // SAFETY: the witness exists only where `detect` found AVX-512 BF16 and BW; both types are 64
+        // bytes without invalid values.
+        unsafe {
+            let halves = transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+            // Lane `i` of `low` is half `i`, that of `high` half `16 + i`.
+            let even = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+            let odd = _mm512_slli_epi32::<16>(_mm512_add_epi32(even, _mm512_set1_epi32(16)));
+            _mm512_permutexvar_epi16(_mm512_or_si512(even, odd), halves)
+        }
     }
 }
 
@@ -215,6 +244,40 @@ impl<P: ShortProducts512> Simd for Avx512<P> {
         splat_i32(value: i32) -> __m512i = _mm512_set1_epi32(value);
         add_i32(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32(a, b);
         convert(value: __m512i) -> __m512 = _mm512_cvtepi32_ps(value);
+        bits(value: __m512) -> __m512i = _mm512_castps_si512(value);
+        of_bits(bits: __m512i) -> __m512 = _mm512_castsi512_ps(bits);
+        transpose(rows: [__m512i; MAX_LANES]) -> [__m512i; MAX_LANES] = {
+            let mut pairs = rows;
+            for at in [0, 2, 4, 6, 8, 10, 12, 14] {
+                pairs[at] = _mm512_unpacklo_epi32(rows[at], rows[at + 1]);
+                pairs[at + 1] = _mm512_unpackhi_epi32(rows[at], rows[at + 1]);
+            }
+            // `fours[at + i]` holds columns i, i + 4, i + 8 and i + 12 of the rows from `at` on.
+            let mut fours = pairs;
+            for at in [0, 4, 8, 12] {
+                fours[at] = _mm512_unpacklo_epi64(pairs[at], pairs[at + 2]);
+                fours[at + 1] = _mm512_unpackhi_epi64(pairs[at], pairs[at + 2]);
+                fours[at + 2] = _mm512_unpacklo_epi64(pairs[at + 1], pairs[at + 3]);
+                fours[at + 3] = _mm512_unpackhi_epi64(pairs[at + 1], pairs[at + 3]);
+            }
+            let mut columns = fours;
+            for at in 0..4 {
+                let (upper, lower) = ((fours[at], fours[at + 4]), (fours[at + 8], fours[at + 12]));
+                let even = (
+                    _mm512_shuffle_i32x4::<0x88>(upper.0, upper.1),
+                    _mm512_shuffle_i32x4::<0x88>(lower.0, lower.1),
+                );
+                let odd = (
+                    _mm512_shuffle_i32x4::<0xdd>(upper.0, upper.1),
+                    _mm512_shuffle_i32x4::<0xdd>(lower.0, lower.1),
+                );
+                columns[at] = _mm512_shuffle_i32x4::<0x88>(even.0, even.1);
+                columns[at + 4] = _mm512_shuffle_i32x4::<0x88>(odd.0, odd.1);
+                columns[at + 8] = _mm512_shuffle_i32x4::<0xdd>(even.0, even.1);
+                columns[at + 12] = _mm512_shuffle_i32x4::<0xdd>(odd.0, odd.1);
+            }
+            columns
+        };
     }
 
     #[inline(always)]
@@ -230,6 +293,11 @@ impl<P: ShortProducts512> Simd for Avx512<P> {
     #[inline(always)]
     fn round_pairs(self, row: &[f32], words: &mut [i32]) {
         P::round_pairs(self, row, words);
+    }
+
+    #[inline(always)]
+    fn pair_up(self, low: __m512, high: __m512) -> __m512i {
+        P::pair_up(self, low, high)
     }
 
     #[inline(always)]

@@ -111,6 +111,13 @@ pub(crate) trait Simd: Copy {
     /// Adds to each lane the inner product of the pair of bfloat16 in `a` with that in `b`. How
     /// often it rounds, and whether the smallest numbers count as 0, the instruction set decides.
     fn dot2(self, sum: Self::F32, a: Self::I32, b: Self::I32) -> Self::F32;
+    /// The bits of the numbers.
+    fn bits(self, value: Self::F32) -> Self::I32;
+    /// The numbers that have these bits.
+    fn of_bits(self, bits: Self::I32) -> Self::F32;
+    /// Rows to columns: lane `j` of vector `i` is lane `i` of `rows[j]`. Only the first `LANES` vectors count,
+    /// of the rows and of the result.
+    fn transpose(self, rows: [Self::I32; MAX_LANES]) -> [Self::I32; MAX_LANES];
     /// The numbers nearest to the integers.
     fn convert(self, value: Self::I32) -> Self::F32;
     /// Rounds numbers in −128..=127 to integers, ties to even, and writes them as bytes to the
@@ -122,6 +129,18 @@ pub(crate) trait Simd: Copy {
     #[inline(always)]
     fn round_pairs(self, row: &[f32], words: &mut [i32]) {
         bf16::round_row(row, words);
+    }
+
+    /// Rounds to bfloat16, ties to even, and pairs lane by lane: `low` in the lower half of each word. Numbers below
+    /// the smallest normal one may become 0.
+    #[inline(always)]
+    fn pair_up(self, low: Self::F32, high: Self::F32) -> Self::I32 {
+        let (low, high) = (self.lanes(low), self.lanes(high));
+        let mut words = [0; MAX_LANES];
+        for ((word, low), high) in words.iter_mut().zip(low).zip(high) {
+            *word = bf16::pair(low, high);
+        }
+        self.load_i32(&words)
     }
 
     /// Asks the cache for the line `ahead` numbers behind the start of `source`; no such line need

@@ -4,7 +4,7 @@ use std::array::from_fn;
 
 use half::f16;
 
-use super::{Kernel, Simd};
+use super::{Kernel, MAX_LANES, Simd};
 
 const LANES: usize = 8;
 
@@ -148,6 +148,27 @@ impl Simd for Portable {
         let low = |words: Self::I32| words.map(|word| f32::from_bits((word as u32) << 16));
         let high = |words: Self::I32| words.map(|word| f32::from_bits(word as u32 & 0xffff_0000));
         self.mul_add(high(a), high(b), self.mul_add(low(a), low(b), sum))
+    }
+
+    #[inline(always)]
+    fn bits(self, value: Self::F32) -> Self::I32 {
+        value.map(|value| value.to_bits() as i32)
+    }
+
+    #[inline(always)]
+    fn of_bits(self, bits: Self::I32) -> Self::F32 {
+        bits.map(|bits| f32::from_bits(bits as u32))
+    }
+
+    #[inline(always)]
+    fn transpose(self, rows: [Self::I32; MAX_LANES]) -> [Self::I32; MAX_LANES] {
+        let mut columns = [[0; LANES]; MAX_LANES];
+        for (lane, row) in rows[..LANES].iter().enumerate() {
+            for (column, &number) in columns.iter_mut().zip(row) {
+                column[lane] = number;
+            }
+        }
+        columns
     }
 
     #[inline(always)]

@@ -87,6 +87,31 @@ fn the_second_counts_beside_what_is_no_number() {
 }
 
 #[derive(Clone, Copy)]
+struct PairUp;
+
+impl Kernel for PairUp {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let (mut low, high) = (numbers(MAX_LANES, 6), numbers(MAX_LANES, 7));
+        low[0] = f32::from_bits(0x3f80_8000); // a tie, down to even
+        low[1] = f32::from_bits(0x3f81_8000); // a tie, up to even
+        let mut words = [0; MAX_LANES];
+        simd.store_i32(simd.pair_up(simd.load(&low), simd.load(&high)), &mut words);
+        for lane in 0..S::LANES {
+            let halves = [low[lane], high[lane]].map(|x| bf16::from_f32(x).to_bits());
+            assert_eq!([words[lane] as u16, (words[lane] >> 16) as u16], halves);
+        }
+    }
+}
+
+#[test]
+fn numbers_are_paired_lane_by_lane() {
+    PairUp.run_on_all();
+}
+
+#[derive(Clone, Copy)]
 struct Integers;
 
 impl Kernel for Integers {
