@@ -58,12 +58,28 @@ step encoder-q8 py pack pack "$out/base-tuned" "$mini/encoder-q8.safetensors"
 step towers py pack towers "$mini/encoder-q8.safetensors" "$out/towers"
 
 # 6. the reader learns from what the retriever finds
+wiki=("$data/new-wiki.jsonl.gz" "$data/qed.jsonl.gz")
 step reader-3 py finetune_rag --encoder "$out/towers" --reader "$out/reader-2" --data "$data/new-wiki.jsonl.gz" \
   --steps "${RAG_STEPS:-110}" --lr 6e-5 --enc-lr 3e-5 --out "$out/reader-3" --threads "$threads" --seed "$seed"
-step generator-q8 py pack pack "$out/reader-3" "$mini/generator-q8.safetensors" --share-embeddings "$mini/encoder-q8.safetensors"
+
+# 7. again, with the wrong passages that the retriever finds, with answers for the questions that came without, and with chronicles
+step hard.jsonl py hard_negatives --encoder "$out/towers" --data "${wiki[@]}" --out "$out/hard.jsonl" --threads "$threads"
+step pseudo.jsonl py pseudo_label --reader "$out/reader-3" --data "$data/squad-sentence-questions.jsonl.gz" --out "$out/pseudo.jsonl" \
+  --threads "$threads"
+step synth-2.jsonl py synth "$out/synth-2.jsonl" --n 100000 --seed 6 --chronicles 0.5
+step reader-4 py train_generator --base "$base" --resume "$out/reader-3" --dev "$data/new-wiki.jsonl.gz" --out "$out/reader-4" \
+  --train "$out/hard.jsonl:2-2.5" "$out/pseudo.jsonl" "$data/reddit.jsonl.gz:1-0.5" "$data/amazon.jsonl.gz:1-0.5" \
+  "$data/qamr.jsonl.gz:0.6-0.25" "$out/synth-2.jsonl:0.07-0.05" --total-tokens "${LONG_TOKENS:-7.5e6}" --decay-tokens "${LONG_DECAY:-2.8e6}" \
+  --tokens 2000 --lr 2e-4 --enc-lr 1e-4 --warmup 100 --wrong nothing --neg 0.2-0.3 --swap 0.3 --short-bias 0.5-0.3 --threads "$threads" --seed 6
+for seed_of_run in 7 9 10; do
+  step "reader-5-$seed_of_run" py finetune_rag --encoder "$out/towers" --reader "$out/reader-4" --data "${wiki[@]}" --nothing 0.1 \
+    --steps "${RAG_STEPS:-80}" --lr 6e-5 --enc-lr 3e-5 --out "$out/reader-5-$seed_of_run" --threads "$threads" --seed "$seed_of_run"
+done
+step reader-5 py mean "$out"/reader-5-{7,9,10} "$out/reader-5"
+step generator-q8 py pack pack "$out/reader-5" "$mini/generator-q8.safetensors" --share-embeddings "$mini/encoder-q8.safetensors"
 step reader-q8 py pack unpack "$mini/generator-q8.safetensors" "$out/reader-q8"
 
-# 7. measure what was packed: held-out articles, then the sample that comes with ragdex
+# 8. measure what was packed: held-out articles, then the sample that comes with ragdex
 for what in "$data/new-wiki.jsonl.gz --questions 200" "$here/../crates/sample"; do
   # shellcheck disable=SC2086
   py eval_rag --encoder "$out/towers" --generator "$out/reader-q8" --grounded --threads "$threads" --data $what
