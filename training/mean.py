@@ -10,8 +10,14 @@ from safetensors.torch import load_file, save_file
 
 
 def main():
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
     *folders, out = map(Path, sys.argv[1:])
+    if (out / "model.safetensors").exists():
+        sys.exit(f"{out} holds a reader already")
     weights = [load_file(folder / "model.safetensors") for folder in folders]
+    if any(w.keys() != weights[0].keys() for w in weights):
+        sys.exit("the readers differ in their weights' names")
     out.mkdir(parents=True, exist_ok=True)
     for path in folders[0].iterdir():
         if path.is_file() and path.name != "model.safetensors":

@@ -73,15 +73,15 @@ step reader-4 py train_generator --base "$base" --resume "$out/reader-3" --dev "
   --tokens 2000 --lr 2e-4 --enc-lr 1e-4 --warmup 100 --wrong nothing --neg 0.2-0.3 --swap 0.3 --short-bias 0.5-0.3 --threads "$threads" --seed 6
 for seed_of_run in 7 9 10; do
   step "reader-5-$seed_of_run" py finetune_rag --encoder "$out/towers" --reader "$out/reader-4" --data "${wiki[@]}" --nothing 0.1 \
-    --steps "${RAG_STEPS:-80}" --lr 6e-5 --enc-lr 3e-5 --out "$out/reader-5-$seed_of_run" --threads "$threads" --seed "$seed_of_run"
+    --steps "${LAST_RAG_STEPS:-80}" --lr 6e-5 --enc-lr 3e-5 --out "$out/reader-5-$seed_of_run" --threads "$threads" --seed "$seed_of_run"
 done
 step reader-5 py mean "$out"/reader-5-{7,9,10} "$out/reader-5"
-step generator-q8 py pack pack "$out/reader-5" "$mini/generator-q8.safetensors" --share-embeddings "$mini/encoder-q8.safetensors"
-step reader-q8 py pack unpack "$mini/generator-q8.safetensors" "$out/reader-q8"
+step generator-q8-2 py pack pack "$out/reader-5" "$mini/generator-q8.safetensors" --share-embeddings "$mini/encoder-q8.safetensors"
+step reader-q8-2 py pack unpack "$mini/generator-q8.safetensors" "$out/reader-q8-2"
 
 # 8. measure what was packed: held-out articles, then the sample that comes with ragdex
 for what in "$data/new-wiki.jsonl.gz --questions 200" "$here/../crates/sample"; do
   # shellcheck disable=SC2086
-  py eval_rag --encoder "$out/towers" --generator "$out/reader-q8" --grounded --threads "$threads" --data $what
+  py eval_rag --encoder "$out/towers" --generator "$out/reader-q8-2" --grounded --threads "$threads" --data $what
 done | tee "$out/measured.txt"
 ls -l "$mini"

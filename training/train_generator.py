@@ -96,7 +96,8 @@ def window(p, a, rng, short_bias):
 
 
 def shape(answer):
-    """What a text may be replaced by without breaking its sentence: "Aa Aa", "0000", "aa"; None for longer ones."""
+    """The shape of an answer that another may replace without breaking the sentence: "Aa Aa", "0000", "00 a"; None for longer ones and
+    for common words."""
     words = answer.split()
     if not 1 <= len(words) <= 3:
         return None
@@ -135,7 +136,8 @@ class Answers:
         return None
 
     def swap(self, r, p, at, rng):
-        """`p` with the answer replaced everywhere, where it begins, and the new answer; None where that would leave a trace of the old."""
+        """`p` with the answer replaced everywhere, where it begins, and the new answer; None where there is nothing fit.
+        Parts of the old answer may stay, as a surname does."""
         old = r["a"][0]
         if shape(old) is None or old in r["q"] or old in r["t"] or len(old) < 3:
             return None

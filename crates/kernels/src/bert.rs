@@ -63,9 +63,8 @@ impl PackedBert {
         weights.check();
         let isa = Isa::detect(instruction_set);
         let isa = isa.unwrap_or_else(|| panic!("this processor has no {instruction_set}"));
-        // Where pairs gain nothing, attention stays exact.
-        let is_short = matches!(precision, Precision::Bf16 | Precision::Int8);
-        let in_pairs = is_short && instruction_set.gains_by_bf16();
+        // Beside bytes the rounding of pairs is lost; `bf16` would lose more than it gains.
+        let in_pairs = precision == Precision::Int8 && instruction_set.gains_by_bf16();
         let sizes = Sizes::new(isa, &weights.shape, in_pairs);
         let last = weights.layers.last().expect("checked: at least one layer");
         Self {
@@ -204,10 +203,11 @@ impl PackedBert {
     }
 }
 
-/// Tokens that go through a layer together, about: what lies between its steps should stay in the second-level cache.
+/// Tokens that go through a layer together, at least: what lies between its steps should stay in the second-level
+/// cache.
 const GROUP_TOKENS: usize = 128;
 
-/// Ranges of sequences of [`GROUP_TOKENS`] or few more, in order.
+/// Ranges of sequences, in order: the fewest that reach [`GROUP_TOKENS`]; the last may have fewer.
 fn groups(offsets: &[usize]) -> Vec<Range<usize>> {
     let mut groups = Vec::new();
     let mut start = 0;

@@ -2,7 +2,7 @@
 
 use crate::aligned::Aligned;
 use crate::matrix::{Rows, tiles};
-use crate::simd::{Isa, Kernel, Simd};
+use crate::simd::{Isa, Kernel, MAX_LANES, Simd};
 use crate::transpose::transpose;
 
 /// Numbers in a word: the elements one step multiplies.
@@ -79,9 +79,19 @@ pub(crate) fn round_row(row: &[f32], words: &mut [i32]) {
     }
 }
 
+/// Pairs of numbers lane by lane, those of `low` in the lower halves.
+#[inline(always)]
+pub(crate) fn pair_lanes(low: [f32; MAX_LANES], high: [f32; MAX_LANES]) -> [i32; MAX_LANES] {
+    let mut words = [0; MAX_LANES];
+    for ((word, low), high) in words.iter_mut().zip(low).zip(high) {
+        *word = pair(low, high);
+    }
+    words
+}
+
 /// Two numbers in a word, the first in the lower half.
 #[inline(always)]
-pub(crate) fn pair(low: f32, high: f32) -> i32 {
+fn pair(low: f32, high: f32) -> i32 {
     (round(low) >> 16 | round(high) & 0xffff_0000) as i32
 }
 

@@ -25,7 +25,7 @@ pub(crate) trait Finish: Copy + Send + Sync {
     /// Returns what to write; `before` is what lies there.
     fn finish<S: Simd>(self, simd: S, value: S::F32, before: &[f32]) -> S::F32;
 
-    /// The same for a product of bytes, whose own rounding hides an error of some 1e-4.
+    /// The same for a product of bytes, whose own rounding hides an error of 2e-4.
     #[inline(always)]
     fn finish_rounded<S: Simd>(self, simd: S, value: S::F32, before: &[f32]) -> S::F32 {
         self.finish(simd, value, before)

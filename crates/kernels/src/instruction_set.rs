@@ -6,7 +6,8 @@ use crate::simd::{self, Isa};
 
 /// Vector instructions, best first.
 ///
-/// Results of two of them differ by rounding; with one of them a result is always the same bits.
+/// Results of two of them differ by rounding; with one of them, on processors of one maker, a result is always
+/// the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstructionSet {
     /// AVX-512 with products of bytes and of bfloat16: AMD from Zen 4, Intel's servers from Sapphire

@@ -105,8 +105,8 @@ pub enum Precision {
     F16,
     /// Weights and activations in bfloat16 (8 bits). Half the memory; twice the speed where the
     /// processor multiplies pairs of them as fast as single numbers
-    /// ([`InstructionSet::Avx512Bf16`] on AMD), slower than [`F32`](Self::F32) elsewhere. There the products
-    /// of attention are rounded too.
+    /// ([`InstructionSet::Avx512Bf16`] on AMD), slower than [`F32`](Self::F32) elsewhere. Attention is in single
+    /// precision.
     Bf16,
     /// Bytes: weights with a scale for each output, activations with a scale and an offset for each
     /// token. Cosine to single precision about 0.999; a quarter of the memory. Attention is in bfloat16

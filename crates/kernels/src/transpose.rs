@@ -37,7 +37,8 @@ impl Word for f32 {
 /// Writes element `at` of row `lane` to `output[at * stride + lane]`, for `width` elements of `n_rows` rows, at
 /// most a vector's lanes of them.
 ///
-/// A step of the output is as wide as the stride, and at most a vector: where there are fewer rows, 0 follows.
+/// A step of the output is as wide as the stride, and at most a vector: where there are fewer rows, 0 follows. With a stride of
+/// less than a vector, what lies behind the last step may be overwritten by 0 too.
 #[inline(always)]
 pub(crate) fn transpose<'a, S: Simd, T: Word + 'a>(
     simd: S,
@@ -46,6 +47,7 @@ pub(crate) fn transpose<'a, S: Simd, T: Word + 'a>(
     stride: usize,
     output: &mut [T],
 ) {
+    debug_assert!(n_rows <= S::LANES, "{n_rows} rows of {}", S::LANES);
     for first in (0..width).step_by(S::LANES) {
         let count = S::LANES.min(width - first);
         let mut square = [simd.splat_i32(0); MAX_LANES];

@@ -72,6 +72,16 @@ impl Products for Pairs {
     }
 }
 
+#[cfg(test)]
+impl Pairs {
+    /// Fills the buffers with what is no number.
+    pub(super) fn spoil(&mut self) {
+        for buffer in [&mut self.rounded, &mut self.keys, &mut self.values] {
+            buffer.fill(-1);
+        }
+    }
+}
+
 fn multiply(
     isa: Isa,
     (left, n_rows, depth): (&[i32], usize, usize),

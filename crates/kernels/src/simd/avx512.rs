@@ -28,19 +28,8 @@ pub(crate) trait ShortProducts512: Copy + Debug {
     }
 
     #[inline(always)]
-    fn pair_up(_: Avx512<Self>, low: __m512, high: __m512) -> __m512i {
-        // SAFETY: the witness exists only where `detect` found AVX-512.
-        unsafe {
-            // As `bf16::pair` does it.
-            let round = |numbers| {
-                let bits = _mm512_castps_si512(numbers);
-                let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
-                let bias = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
-                _mm512_add_epi32(bits, bias)
-            };
-            let high = _mm512_and_si512(round(high), _mm512_set1_epi32(0xffff_0000_u32 as i32));
-            _mm512_or_si512(_mm512_srli_epi32::<16>(round(low)), high)
-        }
+    fn pair_up(simd: Avx512<Self>, low: __m512, high: __m512) -> __m512i {
+        simd.load_i32(&bf16::pair_lanes(simd.lanes(low), simd.lanes(high)))
     }
 }
 

@@ -135,12 +135,7 @@ pub(crate) trait Simd: Copy {
     /// the smallest normal one may become 0.
     #[inline(always)]
     fn pair_up(self, low: Self::F32, high: Self::F32) -> Self::I32 {
-        let (low, high) = (self.lanes(low), self.lanes(high));
-        let mut words = [0; MAX_LANES];
-        for ((word, low), high) in words.iter_mut().zip(low).zip(high) {
-            *word = bf16::pair(low, high);
-        }
-        self.load_i32(&words)
+        self.load_i32(&bf16::pair_lanes(self.lanes(low), self.lanes(high)))
     }
 
     /// Asks the cache for the line `ahead` numbers behind the start of `source`; no such line need
